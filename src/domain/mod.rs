@@ -1,0 +1,13 @@
+//! The nouns of the hub, pure: no async, no I/O, no clock, no randomness, no logging; `now` and `jitter` are parameters.
+
+pub mod attempt;
+pub mod discovery;
+pub mod job;
+pub mod link;
+pub mod publication;
+pub mod receipt;
+pub mod retry;
+pub mod signature;
+pub mod subscription;
+pub mod topic;
+pub mod value;

@@ -1,0 +1,6 @@
+//! Bytes to and from strangers: what may be reached (guard), and the clients that reach it.
+
+pub mod client;
+pub mod guard;
+pub mod sender;
+pub mod tls;
