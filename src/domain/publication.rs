@@ -1,1 +1,30 @@
-//! publication
+//! One new content of a topic: what is sent, and what is said of it in the headers.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::value::{PublicationId, Timestamp, TopicUrl};
+
+/// The description of a publication; its body is kept beside it, once for all targets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Publication {
+    /// Time-ordered: publications of a topic sort in the order in which they were accepted.
+    pub id: PublicationId,
+    /// The topic whose content this is.
+    pub topic: TopicUrl,
+    /// The topic's media type, untouched, charset included (HUB-41).
+    pub content_type: String,
+    /// `rel="self"`: the canonical URL, from discovery (HUB-42).
+    pub self_url: String,
+    /// `rel="hub"` links, this hub's first.
+    pub hubs: Vec<String>,
+    /// Length of the body, in bytes.
+    pub size: u64,
+    /// When the hub took it: who was active then gets it.
+    pub accepted_at: Timestamp,
+}
+
+/// The digest by which contents are compared.
+pub fn digest(body: &[u8]) -> [u8; 32] {
+    Sha256::digest(body).into()
+}

@@ -1,1 +1,367 @@
-//! value
+//! The small values of the protocol, parsed once: URLs of topics and callbacks, their ids, secrets, points in time.
+//! In: text from strangers. Out: types that cannot be wrong, or a reason in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use url::Url;
+use uuid::Uuid;
+
+/// The longest secret that is accepted, in bytes: the specification wants it below 200 (HUB-03).
+pub const SECRET_MAX_BYTES: usize = 199;
+
+/// A point in time: milliseconds since 1970-01-01 UTC.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This time and `span` more; stops at the end of time instead of wrapping.
+    pub fn plus(self, span: Duration) -> Self {
+        Self(self.0.saturating_add(millis(span)))
+    }
+
+    /// This time less `span`; stops at 1970.
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(span)))
+    }
+
+    /// How long ago `earlier` was; zero when it lies in the future.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 with milliseconds, UTC.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(i64::try_from(self.0).unwrap_or(i64::MAX)) {
+            Ok(time) => write!(f, "{time:.3}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Why a text is not a URL that the hub can use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Not a URL at all, or a relative one.
+    #[error(
+        "is not an absolute URL ({0}); write it with its scheme, such as https://example.org/feed"
+    )]
+    NotAbsolute(url::ParseError),
+    /// A scheme that the hub does not speak.
+    #[error("has the scheme {0:?}; the hub speaks http and https")]
+    Scheme(String),
+    /// A URL with a user name or a password in it.
+    #[error("carries a user name or password; leave them out")]
+    Credentials,
+    /// A callback with a fragment, which no request could carry (HUB-77).
+    #[error("carries the fragment #{0}; a callback cannot have one")]
+    Fragment(String),
+    /// Control characters or blanks, which `url` would silently drop.
+    #[error("contains a control character or a blank; encode it as %20 and the like")]
+    Blank,
+}
+
+/// A URL whose changes are announced, exactly as it was first written: verification must give it back
+/// byte for byte (HUB-26). Fragments are kept (some hubs' topics carry selectors) and left out of fetches.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TopicUrl(String);
+
+impl TopicUrl {
+    /// Reads a topic; http or https, absolute, without credentials.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        absolute(text)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL to fetch: without the fragment.
+    pub fn fetchable(&self) -> Option<Url> {
+        let mut url = Url::parse(&self.0).ok()?;
+        url.set_fragment(None);
+        Some(url)
+    }
+
+    /// The topic's key: equal for two spellings of one URL (HUB-14).
+    pub fn id(&self) -> TopicId {
+        TopicId(digest_id(&canonical(&self.0)))
+    }
+}
+
+/// Where a subscriber is called: its query string is part of it and is never rewritten (HUB-15, HUB-49).
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CallbackUrl(String);
+
+impl CallbackUrl {
+    /// Reads a callback; http or https, absolute, no credentials, no fragment (HUB-77).
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let url = absolute(text)?;
+        match url.fragment() {
+            Some(fragment) => Err(UrlError::Fragment(fragment.to_owned())),
+            None => Ok(Self(url.into())),
+        }
+    }
+
+    /// The URL, with non-ASCII characters encoded: what a request is made of.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether requests to it are encrypted.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https:")
+    }
+
+    /// The host, in lower case, without the port; empty only for a text that `parse` did not make.
+    pub fn host(&self) -> &str {
+        let authority = self.authority();
+        match authority.rfind(':') {
+            Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
+            _ => authority,
+        }
+    }
+
+    /// Scheme, host and port, as in `https://example.org:8443`: what limits and circuits are kept for.
+    pub fn origin(&self) -> &str {
+        let start = self.0.find("://").map_or(0, |at| at + 3);
+        &self.0[..start + self.authority().len()]
+    }
+
+    /// The callback with parameters appended at the end of its query, nothing overwritten (HUB-15).
+    pub fn with_query(&self, parameters: &[(&str, &str)]) -> String {
+        let mut text = self.0.clone();
+        let mut separator = match text.find('?') {
+            None => Some('?'),
+            Some(at) if at + 1 == text.len() => None,
+            Some(_) => Some('&'),
+        };
+        for (name, value) in parameters {
+            text.extend(separator);
+            text.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+            text.push('=');
+            text.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
+            separator = Some('&');
+        }
+        text
+    }
+
+    /// The callback's key.
+    pub fn id(&self) -> CallbackId {
+        CallbackId(digest_id(&canonical(&self.0)))
+    }
+
+    fn authority(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
+    }
+}
+
+fn absolute(text: &str) -> Result<Url, UrlError> {
+    if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        return Err(UrlError::Blank);
+    }
+    let url = Url::parse(text).map_err(UrlError::NotAbsolute)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UrlError::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UrlError::Credentials);
+    }
+    Ok(url)
+}
+
+/// One spelling for equal URLs: host in lower case, default port gone, needless percent-encoding undone (HUB-14).
+fn canonical(text: &str) -> String {
+    let text = Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let code = rest
+            .get(at + 1..at + 3)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                out.push(char::from(byte))
+            }
+            Some(byte) => out.push_str(&format!("%{byte:02X}")),
+            None => {
+                out.push('%');
+                rest = &rest[at + 1..];
+                continue;
+            }
+        }
+        rest = &rest[at + 3..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn digest_id(text: &str) -> [u8; 16] {
+    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest[..16]);
+    id
+}
+
+macro_rules! hash_id {
+    ($name:ident, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub struct $name(pub [u8; 16]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+hash_id!(
+    TopicId,
+    "The first 16 bytes of the SHA-256 of a topic's canonical URL."
+);
+hash_id!(
+    CallbackId,
+    "The first 16 bytes of the SHA-256 of a callback's canonical URL."
+);
+
+/// Whom a publication goes to: one callback for one topic (HUB-11). Targets order by topic, then callback.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct TargetId {
+    /// The topic as it was subscribed to.
+    pub topic: TopicId,
+    /// The callback.
+    pub callback: CallbackId,
+}
+
+impl TargetId {
+    /// Reads what `Display` writes: 64 hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes: [u8; 32] = hex::decode(text).ok()?.try_into().ok()?;
+        let (topic, callback) = bytes.split_at(16);
+        Some(Self {
+            topic: TopicId(topic.try_into().ok()?),
+            callback: CallbackId(callback.try_into().ok()?),
+        })
+    }
+}
+
+impl fmt::Display for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.topic, self.callback)
+    }
+}
+
+impl fmt::Debug for TargetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A publication's id, time-ordered (UUID version 7): a later one sorts behind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PublicationId(pub Uuid);
+
+impl PublicationId {
+    /// Reads the hyphenated form.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::parse_str(text).ok().map(Self)
+    }
+
+    /// The id of this publication's delivery to a target: the same on every repeat.
+    pub fn delivery(self, target: TargetId) -> Uuid {
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(self.0.as_bytes())
+            .chain_update(target.topic.0)
+            .chain_update(target.callback.0)
+            .finalize()
+            .into();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+impl fmt::Display for PublicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for PublicationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The key of a subscription's signatures; its bytes never reach a log.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes a secret of 1 to 199 bytes (HUB-03: bytes, not characters); the error is its length.
+    pub fn parse(text: &str) -> Result<Self, usize> {
+        match text.len() {
+            1..=SECRET_MAX_BYTES => Ok(Self(text.to_owned())),
+            length => Err(length),
+        }
+    }
+
+    /// The key itself, for signing and for export.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(********)")
+    }
+}
+
+macro_rules! text_value {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+text_value!(TopicUrl);
+text_value!(CallbackUrl);
+
+#[cfg(test)]
+mod tests;

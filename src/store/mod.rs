@@ -1,1 +1,238 @@
-//! store
+//! The memory of the hub: one trait, its contract, and the engines that keep it.
+//!
+//! The contract:
+//!
+//! 1. `commit` returns when all its changes are durable, and only then; they become visible together or not at all.
+//! 2. Every change is idempotent: the same again, as after a crash, changes nothing more and counts nothing twice.
+//! 3. Pages come in key order, and that order never changes.
+//! 4. A row that cannot be read is set aside and counted (`Store::quarantined`), never a panic, never an end of a page.
+//! 5. After a failed `commit` nothing of it is visible, and `Store::probe` tells the truth about the next one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::domain::attempt::Attempt;
+use crate::domain::job::{Job, JobId};
+use crate::domain::publication::Publication;
+use crate::domain::receipt::{Bundle, Missing, Receipt, Stage, Tally};
+use crate::domain::subscription::Subscription;
+use crate::domain::topic::{Hosted, Topic};
+use crate::domain::value::{CallbackId, CallbackUrl, PublicationId, TargetId, Timestamp, TopicId};
+
+/// A store that any part of the hub may hold.
+pub type SharedStore = Arc<dyn Store>;
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the data folder.
+    #[error(
+        "the data folder {0} is in use by another process; stop that one, or choose another folder with --data-dir"
+    )]
+    InUse(String),
+    /// The data folder is there, but what is in it cannot be read.
+    #[error(
+        "the data folder {folder} cannot be read: {cause}; restore a backup, or move the folder away to start anew"
+    )]
+    Damaged {
+        /// The folder.
+        folder: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The engine failed: nothing of the commit is durable.
+    #[error("the store cannot write: {0}")]
+    Unavailable(String),
+}
+
+/// The result of a store's call.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// How much may wait for one target; what is over is given up, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BacklogLimits {
+    /// Publications.
+    pub entries: u64,
+    /// The sum of their bodies, in bytes.
+    pub bytes: u64,
+}
+
+/// One publication that waits for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The publication.
+    pub publication: PublicationId,
+    /// The size of its body, in bytes.
+    pub size: u64,
+    /// When the publication was accepted: its age decides when it is given up.
+    pub accepted_at: Timestamp,
+}
+
+/// One change of the store; a commit is a list of them.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A job is there, or stands differently than before. Backlog jobs are not put: `Wait` makes them.
+    Put(Job),
+    /// A job is done. Backlog jobs are not finished: they end with their last entry.
+    Finish(JobId),
+
+    /// A subscription begins, or is renewed; its topic is made known if it is not yet.
+    Activate(Subscription),
+    /// A subscription ends, if it is still the one that was verified at that time; `None` ends it whatever it is.
+    /// What waits for it is `Gone` in its receipts, and its backlog ends.
+    End {
+        /// Whose.
+        target: TargetId,
+        /// The verification that the decision was based on.
+        verified_at: Option<Timestamp>,
+    },
+
+    /// What is known of a topic.
+    PutTopic(Topic),
+    /// Nothing is known of a topic any longer.
+    ForgetTopic(TopicId),
+    /// The hub serves this content.
+    Host(Hosted, Bytes),
+    /// The hub serves it no longer.
+    Unhost(TopicId),
+
+    /// A receipt begins. One that is there already stays as it is.
+    Receive(Receipt),
+    /// A ping of several topics.
+    Bundle(Bundle),
+    /// A receipt's stage changes; that of a receipt that is not there does not.
+    Stage(PublicationId, Stage),
+    /// A publication and its body are kept until every target has it or lost it.
+    Journal(Publication, Bytes),
+    /// The fan-out has visited every target: its job is done, its counts go into the receipt, the stage becomes
+    /// `Visited`, and the body goes if nobody waits for it.
+    Visited(PublicationId, Tally),
+
+    /// A publication waits for a target: a row of its backlog and of the receipt's missing targets, counted as
+    /// `backlog` in the receipt. The target's `Backlog` job is made with `due` if there is none. With `failed`, the
+    /// job's `due` and `failures` are set even if there is one. Over the limits, the oldest entries are given up.
+    Wait {
+        /// Who has not got it.
+        target: TargetId,
+        /// Where that is.
+        callback: CallbackUrl,
+        /// What waits.
+        entry: Waiting,
+        /// When to try.
+        due: Timestamp,
+        /// The attempt that failed just now, and how many have in a row.
+        failed: Option<(Attempt, u32)>,
+    },
+    /// A target in backlog has got the publication: the entry goes, `backlog` becomes `delivered`, and the job is due
+    /// at `at` without failures, or gone with its last entry.
+    Settle {
+        /// Who.
+        target: TargetId,
+        /// What.
+        publication: PublicationId,
+        /// When it was answered.
+        at: Timestamp,
+    },
+    /// A publication is given up for a target in backlog: `backlog` becomes `given_up`; the job stays as it is, or is gone with its
+    /// last entry.
+    GiveUp {
+        /// Who.
+        target: TargetId,
+        /// What.
+        publication: PublicationId,
+    },
+    /// An attempt for a target in backlog failed: the job's next time, and the attempt for the receipt.
+    Postpone {
+        /// Who.
+        target: TargetId,
+        /// What was tried.
+        publication: PublicationId,
+        /// When to try again.
+        due: Timestamp,
+        /// Failures in a row.
+        failures: u32,
+        /// What happened.
+        attempt: Attempt,
+    },
+    /// A target ended at this delivery of the fan-out (a 410): `gone` in the receipt, with the attempt. Comes with `End`.
+    Lose {
+        /// Who.
+        target: TargetId,
+        /// Where that was.
+        callback: CallbackUrl,
+        /// What it did not get.
+        publication: PublicationId,
+        /// What happened.
+        attempt: Attempt,
+    },
+    /// Everything about a publication is forgotten: receipt, missing targets, body, backlog entries, bundles of that id.
+    Prune(PublicationId),
+}
+
+/// The store. See the module for its contract.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Makes the changes durable, in their order, all or none.
+    async fn commit(&self, changes: Vec<Change>) -> Result<()>;
+
+    /// What is known of a topic.
+    async fn topic(&self, topic: TopicId) -> Result<Option<Topic>>;
+    /// Topics in key order.
+    async fn topics(&self, after: Option<TopicId>, limit: usize) -> Result<Vec<Topic>>;
+    /// Content that the hub serves.
+    async fn hosted(&self, topic: TopicId) -> Result<Option<(Hosted, Bytes)>>;
+
+    /// One subscription.
+    async fn subscription(&self, target: TargetId) -> Result<Option<Subscription>>;
+    /// The targets of one topic, in key order.
+    async fn targets(
+        &self,
+        topic: TopicId,
+        after: Option<CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>>;
+    /// All subscriptions, in key order.
+    async fn subscriptions(
+        &self,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>>;
+    /// How many subscriptions a topic has; lapsed ones count until they are swept.
+    async fn subscribers(&self, topic: TopicId) -> Result<u64>;
+    /// How many subscriptions have callbacks at a host.
+    async fn subscriptions_at_host(&self, host: &str) -> Result<u64>;
+
+    /// A publication and its body, as long as someone waits for it.
+    async fn publication(&self, id: PublicationId) -> Result<Option<(Publication, Bytes)>>;
+    /// A receipt, with the counts of the fan-out's last checkpoint.
+    async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>>;
+    /// Receipts in key order, oldest first.
+    async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>>;
+    /// The receipt of a ping of several topics.
+    async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>>;
+    /// Bundles in key order, oldest first.
+    async fn bundles(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Bundle>>;
+    /// The targets that have not got a publication, in key order.
+    async fn missing(
+        &self,
+        id: PublicationId,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Missing>>;
+    /// What waits for a target, oldest first.
+    async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>>;
+
+    /// One job.
+    async fn job(&self, id: JobId) -> Result<Option<Job>>;
+    /// All jobs, in an order that does not change: for start-up and take-over.
+    async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>>;
+
+    /// Makes a row durable and says whether that worked.
+    async fn probe(&self) -> Result<()>;
+    /// How many rows could not be read so far.
+    fn quarantined(&self) -> u64;
+    /// Writes out what is in memory; called once, last.
+    async fn close(&self) -> Result<()>;
+}
