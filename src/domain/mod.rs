@@ -2,8 +2,10 @@
 
 pub mod attempt;
 pub mod discovery;
+pub mod host_pattern;
 pub mod job;
 pub mod link;
+pub mod notation;
 pub mod publication;
 pub mod receipt;
 pub mod retry;

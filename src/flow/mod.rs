@@ -1,1 +1,2 @@
 //! flow
+pub mod settings;

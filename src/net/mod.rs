@@ -3,4 +3,5 @@
 pub mod client;
 pub mod guard;
 pub mod sender;
+pub mod settings;
 pub mod tls;

@@ -8,6 +8,8 @@
 //! 4. A row that cannot be read is set aside and counted (`Store::quarantined`), never a panic, never an end of a page.
 //! 5. After a failed `commit` nothing of it is visible, and `Store::probe` tells the truth about the next one.
 
+pub mod settings;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

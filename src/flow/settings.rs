@@ -1,0 +1,203 @@
+//! The settings of `[subscriptions]`, `[delivery]`, `[fetch]`, `[compat]` and `[retention]`: how the flow waits,
+//! retries, limits itself and forgets.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{host_pattern::HostPattern, notation};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// `[subscriptions]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubscriptionSettings {
+    /// The lease of a subscriber who asks for none.
+    #[serde(with = "notation::duration")]
+    pub default_lease: Duration,
+    /// The shortest lease; a shorter wish is raised to it.
+    #[serde(with = "notation::duration")]
+    pub min_lease: Duration,
+    /// The longest lease; a longer wish is lowered to it.
+    #[serde(with = "notation::duration")]
+    pub max_lease: Duration,
+    /// How `X-Hub-Signature` is made.
+    #[serde(deserialize_with = "notation::choice")]
+    pub signature: SignatureMethod,
+    /// The whole time that a callback has to answer a verification.
+    #[serde(with = "notation::duration")]
+    pub verify_timeout: Duration,
+    /// The waits before a verification that failed is tried again; after the last it is given up.
+    #[serde(with = "notation::durations")]
+    pub verify_retry: Vec<Duration>,
+    /// Whether a subscription is verified anew before its lease ends (HUB-75).
+    pub auto_refresh: bool,
+    /// What is done with a secret that came over plain http (HUB-04).
+    #[serde(deserialize_with = "notation::choice")]
+    pub insecure_secret: InsecureSecret,
+    /// The hosts whose topics this hub serves; none named is any.
+    pub topic_hosts: Vec<HostPattern>,
+    /// The hosts that callbacks may not have.
+    pub callback_hosts_deny: Vec<HostPattern>,
+    /// Whether a topic is fetched before a subscription to it is verified, and the subscription denied when the topic
+    /// cannot be fetched or does not name this hub.
+    pub validate_topics: bool,
+}
+
+/// What is done with a secret that a subscriber sends over plain http, where others can read it (HUB-04).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InsecureSecret {
+    /// It is accepted, with a warning in the log.
+    Warn,
+    /// The subscription request is refused.
+    Refuse,
+}
+
+impl Default for SubscriptionSettings {
+    fn default() -> Self {
+        Self {
+            default_lease: 10 * DAY,
+            min_lease: 5 * MINUTE,
+            max_lease: 30 * DAY,
+            signature: SignatureMethod::Sha1,
+            verify_timeout: 10 * SECOND,
+            verify_retry: vec![10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR],
+            auto_refresh: false,
+            insecure_secret: InsecureSecret::Warn,
+            topic_hosts: Vec::new(),
+            callback_hosts_deny: Vec::new(),
+            validate_topics: false,
+        }
+    }
+}
+
+/// `[delivery]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// One deadline over a whole attempt: connect, send, headers, body.
+    #[serde(with = "notation::duration")]
+    pub timeout: Duration,
+    /// Attempts in flight at once.
+    pub concurrency: usize,
+    /// Attempts in flight at once to one origin (scheme, host, port).
+    pub per_origin: usize,
+    /// The waits before a failed delivery is tried again; the last repeats until `give_up_after`.
+    #[serde(with = "notation::durations")]
+    pub retry: Vec<Duration>,
+    /// How old a publication may get in a backlog before it is given up.
+    #[serde(with = "notation::duration")]
+    pub give_up_after: Duration,
+    /// The most publications in the backlog of one target; beyond it the oldest are given up.
+    pub backlog_publications: usize,
+    /// The most bytes in the backlog of one target; beyond it the oldest are given up.
+    #[serde(with = "notation::size")]
+    pub backlog_bytes: usize,
+    /// Failures of an origin in a row that open its circuit; 0 never opens it.
+    pub circuit_failures: u32,
+    /// The longest `Retry-After` that is honoured; a longer one is lowered to it.
+    #[serde(with = "notation::duration")]
+    pub retry_after_max: Duration,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self {
+            timeout: 10 * SECOND,
+            concurrency: 2_048,
+            per_origin: 32,
+            retry: vec![10 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 3 * HOUR],
+            give_up_after: 3 * DAY,
+            backlog_publications: 1_000,
+            backlog_bytes: 64 << 20,
+            circuit_failures: 10,
+            retry_after_max: 6 * HOUR,
+        }
+    }
+}
+
+/// `[fetch]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FetchSettings {
+    /// One deadline over a whole fetch with its redirects.
+    #[serde(with = "notation::duration")]
+    pub timeout: Duration,
+    /// The largest topic that is read, in bytes.
+    #[serde(with = "notation::size")]
+    pub max_body: usize,
+    /// The redirects that are followed; 0 follows none.
+    pub redirects: usize,
+    /// The waits before a failed fetch is tried again; after the last it is given up.
+    #[serde(with = "notation::durations")]
+    pub retry: Vec<Duration>,
+    /// Fetches in flight at once.
+    pub concurrency: usize,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self {
+            timeout: 20 * SECOND,
+            max_body: 10 << 20,
+            redirects: 5,
+            retry: vec![5 * SECOND, 30 * SECOND, 5 * MINUTE, 30 * MINUTE],
+            concurrency: 32,
+        }
+    }
+}
+
+/// `[compat]`: what older or careless peers need.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompatSettings {
+    /// Whether `hub.verify=sync` is honoured: verified within the request, answered 204 or 409.
+    pub sync_verify: bool,
+    /// Whether white space around an echoed challenge is forgiven.
+    pub trim_challenge: bool,
+}
+
+impl Default for CompatSettings {
+    fn default() -> Self {
+        Self {
+            sync_verify: true,
+            trim_challenge: true,
+        }
+    }
+}
+
+/// `[retention]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RetentionSettings {
+    /// How long a publication and its receipt are kept.
+    #[serde(with = "notation::duration")]
+    pub publications: Duration,
+}
+
+impl Default for RetentionSettings {
+    fn default() -> Self {
+        Self {
+            publications: 7 * DAY,
+        }
+    }
+}
+
+/// How a body is signed with the subscription's secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SignatureMethod {
+    /// HMAC-SHA-1.
+    Sha1,
+    /// HMAC-SHA-256.
+    Sha256,
+    /// HMAC-SHA-384.
+    Sha384,
+    /// HMAC-SHA-512.
+    Sha512,
+}

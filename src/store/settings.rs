@@ -1,0 +1,34 @@
+//! The settings of `[store]`: which engine keeps the data, and how much memory it may use.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::notation;
+
+/// `[store]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// What keeps the data.
+    #[serde(deserialize_with = "notation::choice")]
+    pub engine: Engine,
+    /// Memory for the engine's page cache, in bytes.
+    #[serde(with = "notation::size")]
+    pub cache: usize,
+}
+
+/// The stores that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// An embedded database in the data folder: one process, one machine.
+    Sled,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            engine: Engine::Sled,
+            cache: 64 << 20,
+        }
+    }
+}
