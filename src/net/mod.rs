@@ -1,7 +1,9 @@
-//! Bytes to and from strangers: what may be reached (guard), and the clients that reach it.
+//! Bytes to and from strangers: what may be reached (guard, resolve), how (dial, tls), and the clients that reach it.
 
 pub mod client;
+pub mod dial;
 pub mod guard;
+pub mod resolve;
 pub mod sender;
 pub mod settings;
 pub mod tls;
