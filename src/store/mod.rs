@@ -61,6 +61,15 @@ pub struct BacklogLimits {
     pub bytes: u64,
 }
 
+/// A subscription with its key, so that a fan-out need not work it out again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The key.
+    pub id: TargetId,
+    /// What is kept under it.
+    pub subscription: Subscription,
+}
+
 /// One publication that waits for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
@@ -194,13 +203,13 @@ pub trait Store: Send + Sync + 'static {
         topic: TopicId,
         after: Option<CallbackId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>>;
+    ) -> Result<Vec<Target>>;
     /// All subscriptions, in key order.
     async fn subscriptions(
         &self,
         after: Option<TargetId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>>;
+    ) -> Result<Vec<Target>>;
     /// How many subscriptions a topic has; lapsed ones count until they are swept.
     async fn subscribers(&self, topic: TopicId) -> Result<u64>;
     /// How many subscriptions have callbacks at a host.

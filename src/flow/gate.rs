@@ -1,0 +1,239 @@
+//! One gate for each origin (scheme, host, port): so many requests at a time, none while its circuit is open, and a
+//! place to wait aside so that a slow origin holds up nobody else.
+//!
+//! Invariants:
+//! 1. At most `per_origin` swift requests and `per_origin * STRAGGLERS` stragglers of one origin are under way.
+//! 2. A parked backlog job is woken when a slot of its origin comes free.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+
+use super::clock::{Clock, jitter};
+use super::work::Work;
+use crate::domain::attempt::Outcome;
+use crate::domain::job::Job;
+use crate::domain::retry::{Circuit, Passage, Schedule};
+use crate::domain::value::Timestamp;
+
+/// For each slot of an origin, so many requests that take long may be under way beside it.
+const STRAGGLERS: usize = 8;
+/// A request that is not answered after this many times the origin's usual latency counts as a straggler.
+const PATIENCE_FACTOR: u32 = 8;
+/// The bounds of that patience.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+/// How long a fan-out's delivery waits aside before it goes into the backlog.
+const ASIDE: Duration = Duration::from_secs(1);
+
+/// What all gates have in common.
+#[derive(Clone, Debug)]
+pub struct GateRules {
+    /// Requests at a time for each origin.
+    pub per_origin: usize,
+    /// Failures in a row that open the circuit.
+    pub circuit_failures: u32,
+    /// How long it stays open.
+    pub circuit_schedule: Schedule,
+    /// When a probe counts as lost.
+    pub probe_for: Duration,
+}
+
+/// The gates, by origin.
+pub struct Gates {
+    rules: GateRules,
+    clock: Clock,
+    work: Arc<Work>,
+    gates: DashMap<Box<str>, Arc<Gate>>,
+}
+
+/// The gate of one origin.
+pub struct Gate {
+    slots: Arc<Semaphore>,
+    stragglers: Arc<Semaphore>,
+    /// A waiter has lost patience since a slot was last free at once.
+    crowded: AtomicBool,
+    /// The usual latency, in microseconds: a moving average over answers.
+    latency: AtomicU32,
+    circuit: Mutex<Circuit>,
+    parked: Mutex<VecDeque<Job>>,
+    work: Arc<Work>,
+    clock: Clock,
+}
+
+/// The right to make one request; given back when it is dropped.
+pub struct Permit {
+    gate: Arc<Gate>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Gates {
+    /// No origin is known yet. Parked jobs go back to `work`.
+    pub fn new(rules: GateRules, clock: Clock, work: Arc<Work>) -> Self {
+        Self {
+            rules,
+            clock,
+            work,
+            gates: DashMap::new(),
+        }
+    }
+
+    /// The gate of an origin.
+    pub fn of(&self, origin: &str) -> Arc<Gate> {
+        if let Some(gate) = self.gates.get(origin) {
+            return Arc::clone(&gate);
+        }
+        let gate = self.gates.entry(origin.into()).or_insert_with(|| {
+            Arc::new(Gate {
+                slots: Arc::new(Semaphore::new(self.rules.per_origin)),
+                stragglers: Arc::new(Semaphore::new(self.rules.per_origin * STRAGGLERS)),
+                crowded: AtomicBool::new(false),
+                latency: AtomicU32::new(0),
+                circuit: Mutex::default(),
+                parked: Mutex::default(),
+                work: Arc::clone(&self.work),
+                clock: self.clock,
+            })
+        });
+        Arc::clone(&gate)
+    }
+
+    /// Whether a request may go to the gate's origin now, as far as its circuit is concerned.
+    pub fn passage(&self, gate: &Gate) -> Passage {
+        let mut circuit = lock(&gate.circuit);
+        let (next, passage) = circuit.enter(self.clock.now(), self.rules.probe_for);
+        *circuit = next;
+        passage
+    }
+
+    /// Until when an origin's circuit is open, if it is. Does not take the probe's place.
+    pub fn closed_until(&self, origin: &str) -> Option<Timestamp> {
+        let gate = self.gates.get(origin)?;
+        let circuit = *lock(&gate.circuit);
+        drop(gate);
+        match circuit.enter(self.clock.now(), self.rules.probe_for).1 {
+            Passage::Free => None,
+            Passage::NotBefore(until) => Some(until),
+        }
+    }
+
+    /// Tells the circuit how a request ended.
+    pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
+        let mut circuit = lock(&gate.circuit);
+        *circuit = if outcome.blames_origin() {
+            circuit.failed(
+                self.clock.now(),
+                self.rules.circuit_failures,
+                &self.rules.circuit_schedule,
+                jitter(),
+            )
+        } else {
+            gate.learn(took);
+            circuit.succeeded()
+        };
+    }
+
+    /// Forgets origins that nobody uses and that are not in trouble.
+    pub fn prune(&self) {
+        self.gates
+            .retain(|_, gate| Arc::strong_count(gate) > 1 || gate.is_troubled());
+    }
+
+    /// How many origins have an open circuit.
+    pub fn open_circuits(&self) -> usize {
+        self.gates
+            .iter()
+            .filter(|gate| !matches!(*lock(&gate.circuit), Circuit::Closed { .. }))
+            .count()
+    }
+}
+
+impl Gate {
+    /// A slot for a fan-out: waits aside for it, but not for long, and not at all while the origin is crowded.
+    pub async fn pass(self: &Arc<Self>) -> Option<Permit> {
+        match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(permit) => {
+                self.crowded.store(false, Ordering::Relaxed);
+                return Some(self.permit(permit));
+            }
+            Err(TryAcquireError::Closed) => return None,
+            Err(TryAcquireError::NoPermits) if self.crowded.load(Ordering::Relaxed) => return None,
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        match tokio::time::timeout(ASIDE, Arc::clone(&self.slots).acquire_owned()).await {
+            Ok(permit) => Some(self.permit(permit.ok()?)),
+            Err(_) => {
+                self.crowded.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    /// A slot for a backlog job, or the job is parked until one comes free.
+    pub fn pass_or_park(self: &Arc<Self>, job: impl FnOnce() -> Job) -> Option<Permit> {
+        let mut parked = lock(&self.parked);
+        match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(permit) => Some(self.permit(permit)),
+            Err(_) => {
+                parked.push_back(job());
+                None
+            }
+        }
+    }
+
+    /// How long to wait for an answer before the request counts as a straggler.
+    pub fn patience(&self) -> Duration {
+        let usual = Duration::from_micros(u64::from(self.latency.load(Ordering::Relaxed)));
+        (usual * PATIENCE_FACTOR).clamp(PATIENCE.0, PATIENCE.1)
+    }
+
+    fn permit(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Permit {
+        Permit {
+            gate: Arc::clone(self),
+            permit: Some(permit),
+        }
+    }
+
+    /// Moves the usual latency an eighth of the way to this one. A lost update does no harm.
+    fn learn(&self, took: Duration) {
+        let took = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
+        let usual = self.latency.load(Ordering::Relaxed);
+        self.latency
+            .store(usual - usual / 8 + took / 8, Ordering::Relaxed);
+    }
+
+    fn is_troubled(&self) -> bool {
+        *lock(&self.circuit) != Circuit::default() || !lock(&self.parked).is_empty()
+    }
+
+    fn wake_one(&self) {
+        let parked = lock(&self.parked).pop_front();
+        if let Some(job) = parked {
+            self.work.schedule_at(job, self.clock.now());
+        }
+    }
+}
+
+impl Permit {
+    /// The request takes long: it leaves its slot to another, as long as there is room for stragglers.
+    pub fn straggle(&mut self) {
+        if let Ok(room) = Arc::clone(&self.gate.stragglers).try_acquire_owned() {
+            self.permit = Some(room);
+            self.gate.wake_one();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.permit = None;
+        self.gate.wake_one();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

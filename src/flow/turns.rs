@@ -1,0 +1,96 @@
+//! Whose turn it is: per target at most one delivery is in flight, and whoever has a backlog takes every newer
+//! publication into it, so that nobody is overtaken.
+//!
+//! Invariants:
+//! 1. A target has an entry here if a delivery to it is in flight, or if its backlog has, or is about to get, a row.
+//! 2. Of a target that is enlisted, exactly one `Backlog` job is scheduled, running, or remembered as `knocked`.
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry as Slot;
+
+use crate::domain::value::TargetId;
+
+/// The targets that are busy.
+#[derive(Default)]
+pub struct Turns {
+    busy: DashMap<TargetId, Turn>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Turn {
+    in_flight: bool,
+    enlisted: bool,
+    /// The backlog job came while a delivery was in flight, and is to be scheduled when that ends.
+    knocked: bool,
+    /// Counts the announcements of new backlog rows.
+    announced: u64,
+}
+
+impl Turns {
+    /// A fan-out comes by: true if it may deliver at once, and then owes an `end`. False if the publication must go
+    /// into the backlog: the row is announced by this call.
+    pub fn begin(&self, target: TargetId) -> bool {
+        match self.busy.entry(target) {
+            Slot::Vacant(slot) => {
+                slot.insert(Turn {
+                    in_flight: true,
+                    ..Turn::default()
+                });
+                true
+            }
+            Slot::Occupied(mut slot) => {
+                slot.get_mut().announced += 1;
+                false
+            }
+        }
+    }
+
+    /// A fan-out's delivery is over and settled. True if the target's `Backlog` job must now be scheduled.
+    pub fn end(&self, target: TargetId) -> bool {
+        let Slot::Occupied(mut slot) = self.busy.entry(target) else {
+            return false;
+        };
+        let turn = slot.get_mut();
+        turn.in_flight = false;
+        let knocked = std::mem::take(&mut turn.knocked);
+        if !turn.enlisted {
+            slot.remove();
+        }
+        knocked
+    }
+
+    /// The target has a row in its backlog. True if it had none before: its `Backlog` job must be scheduled.
+    pub fn enlist(&self, target: TargetId) -> bool {
+        let mut turn = self.busy.entry(target).or_default();
+        !std::mem::replace(&mut turn.enlisted, true)
+    }
+
+    /// The `Backlog` job wants to run. `None` if a delivery is in flight: it will be scheduled when that ends.
+    /// Otherwise the number of announcements so far, for `leave`.
+    pub fn resume(&self, target: TargetId) -> Option<u64> {
+        let mut turn = self.busy.entry(target).or_default();
+        turn.enlisted = true;
+        if turn.in_flight {
+            turn.knocked = true;
+            return None;
+        }
+        Some(turn.announced)
+    }
+
+    /// The backlog was found empty by who read `announced` before. False if a row has been announced since: look again.
+    pub fn leave(&self, target: TargetId, announced: u64) -> bool {
+        self.busy
+            .remove_if(&target, |_, turn| turn.announced == announced)
+            .is_some()
+    }
+
+    /// How many targets are busy.
+    pub fn len(&self) -> usize {
+        self.busy.len()
+    }
+
+    /// Whether no target is busy.
+    pub fn is_empty(&self) -> bool {
+        self.busy.is_empty()
+    }
+}

@@ -1,0 +1,296 @@
+//! The one loop: durable jobs come in, each runs when it is due, and what it leaves to do comes in again.
+//!
+//! Invariants:
+//! 1. A job that is in the loop is in the store too, so losing the loop's memory loses nothing.
+//! 2. In one lane one job runs at a time, in the order in which they fell due.
+//! 3. Of one kind at most `Capacity` run at a time; the others wait without a task of their own.
+//! 4. A job whose store failed comes back after `STORE_PAUSE`, unchanged.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Hub;
+use crate::domain::job::{Job, JobId};
+use crate::domain::value::{TargetId, Timestamp, TopicId};
+use crate::store::StoreError;
+
+/// How long a job waits after the store has failed it.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// The loop shows that it is alive at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How many jobs are read at a time at start-up.
+const PAGE: usize = 1_000;
+
+/// How many jobs of each kind may run at a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// `Verify` and `Deny`.
+    pub verify: usize,
+    /// `Fetch`.
+    pub fetch: usize,
+    /// `Fanout`.
+    pub fanout: usize,
+    /// `Backlog`.
+    pub backlog: usize,
+}
+
+/// Jobs that run one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// What callbacks are asked about a target.
+    Verify(TargetId),
+    /// Fetches of a topic.
+    Fetch(TopicId),
+    /// Fan-outs of a topic.
+    Fanout(TopicId),
+    /// Attempts for a target.
+    Backlog(TargetId),
+}
+
+/// The jobs in memory.
+pub struct Work {
+    state: Mutex<State>,
+    woken: Notify,
+    beat: AtomicU64,
+}
+
+struct State {
+    later: BinaryHeap<Reverse<(Timestamp, u64)>>,
+    jobs: HashMap<u64, Job>,
+    next: u64,
+    ready: [VecDeque<Job>; KINDS],
+    running: [usize; KINDS],
+    capacity: [usize; KINDS],
+    busy: HashSet<Lane>,
+    queued: HashMap<Lane, VecDeque<Job>>,
+}
+
+const KINDS: usize = 4;
+
+impl Work {
+    /// No jobs yet.
+    pub fn new(capacity: Capacity) -> Self {
+        Self {
+            state: Mutex::new(State {
+                later: BinaryHeap::new(),
+                jobs: HashMap::new(),
+                next: 0,
+                ready: Default::default(),
+                running: [0; KINDS],
+                capacity: [
+                    capacity.verify,
+                    capacity.fetch,
+                    capacity.fanout,
+                    capacity.backlog,
+                ],
+                busy: HashSet::new(),
+                queued: HashMap::new(),
+            }),
+            woken: Notify::new(),
+            beat: AtomicU64::new(0),
+        }
+    }
+
+    /// Takes a job in, to run when it is due.
+    pub fn schedule(&self, job: Job) {
+        let due = job.due();
+        self.schedule_at(job, due);
+    }
+
+    /// Takes a job in, to run at a time of the caller's choosing.
+    pub fn schedule_at(&self, job: Job, due: Timestamp) {
+        self.lock().postpone(job, due);
+        self.woken.notify_one();
+    }
+
+    /// When the loop last showed that it is alive.
+    pub fn last_beat(&self) -> Timestamp {
+        Timestamp(self.beat.load(Ordering::Relaxed))
+    }
+
+    /// How many jobs wait or run.
+    pub fn len(&self) -> usize {
+        let state = self.lock();
+        let queued: usize = state.queued.values().map(VecDeque::len).sum();
+        let ready: usize = state.ready.iter().map(VecDeque::len).sum();
+        state.jobs.len() + queued + ready + state.running.iter().sum::<usize>()
+    }
+
+    /// Whether nothing waits or runs.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn postpone(&mut self, job: Job, due: Timestamp) {
+        let key = self.next;
+        self.next += 1;
+        self.later.push(Reverse((due, key)));
+        self.jobs.insert(key, job);
+    }
+
+    /// Moves what is due to where it may start.
+    fn ripen(&mut self, now: Timestamp) {
+        while let Some(Reverse((due, key))) = self.later.peek().copied() {
+            if due > now {
+                return;
+            }
+            self.later.pop();
+            if let Some(job) = self.jobs.remove(&key) {
+                self.enter_lane(job);
+            }
+        }
+    }
+
+    fn enter_lane(&mut self, job: Job) {
+        let lane = lane(&job);
+        if self.busy.insert(lane) {
+            self.ready[kind(&job)].push_back(job);
+        } else {
+            self.queued.entry(lane).or_default().push_back(job);
+        }
+    }
+
+    fn start_next(&mut self) -> Option<Job> {
+        for kind in 0..KINDS {
+            if self.running[kind] < self.capacity[kind]
+                && let Some(job) = self.ready[kind].pop_front()
+            {
+                self.running[kind] += 1;
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    fn ended(&mut self, kind: usize, lane: Lane) {
+        self.running[kind] -= 1;
+        self.busy.remove(&lane);
+        if let Some(queue) = self.queued.get_mut(&lane) {
+            let next = queue.pop_front();
+            if queue.is_empty() {
+                self.queued.remove(&lane);
+            }
+            if let Some(job) = next {
+                self.enter_lane(job);
+            }
+        }
+    }
+
+    fn next_due(&self) -> Option<Timestamp> {
+        self.later.peek().map(|Reverse((due, _))| *due)
+    }
+}
+
+fn kind(job: &Job) -> usize {
+    match job {
+        Job::Verify(_) | Job::Deny(_) => 0,
+        Job::Fetch(_) => 1,
+        Job::Fanout(_) => 2,
+        Job::Backlog(_) => 3,
+    }
+}
+
+fn lane(job: &Job) -> Lane {
+    match job {
+        Job::Verify(job) => Lane::Verify(job.intent.target()),
+        Job::Deny(job) => Lane::Verify(TargetId {
+            topic: job.denial.topic.id(),
+            callback: job.denial.callback.id(),
+        }),
+        Job::Fetch(job) => Lane::Fetch(job.topic.id()),
+        Job::Fanout(job) => Lane::Fanout(
+            job.members
+                .first()
+                .copied()
+                .unwrap_or(TopicId(*job.publication.0.as_bytes())),
+        ),
+        Job::Backlog(job) => Lane::Backlog(job.target),
+    }
+}
+
+/// Takes every job of the store in: what an earlier process left to do.
+///
+/// # Errors
+/// The store's.
+pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
+    let mut after: Option<JobId> = None;
+    let mut count = 0;
+    loop {
+        let page = hub.store.jobs(after, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(count);
+        };
+        after = Some(last.id());
+        count += page.len();
+        for job in page {
+            match &job {
+                Job::Backlog(job) => hub.turns.enlist(job.target),
+                Job::Fetch(job) => hub.announce_fetch(job),
+                _ => {}
+            }
+            hub.work.schedule(job);
+        }
+    }
+}
+
+/// Runs jobs until `stop`, and then no new ones. Their tasks live on `tracker`.
+pub async fn run(hub: Arc<Hub>, tracker: TaskTracker, stop: CancellationToken) {
+    loop {
+        let now = hub.clock.now();
+        hub.work.beat.store(now.0, Ordering::Relaxed);
+        let next_due = {
+            let mut state = hub.work.lock();
+            state.ripen(now);
+            while let Some(job) = state.start_next() {
+                tracker.spawn(run_one(Arc::clone(&hub), job));
+            }
+            state.next_due()
+        };
+        let pause = next_due.map_or(HEARTBEAT, |due| due.since(now).min(HEARTBEAT));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = hub.work.woken.notified() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn run_one(hub: Arc<Hub>, job: Job) {
+    let (kind, lane, spare) = (kind(&job), lane(&job), job.clone());
+    let ended = match job {
+        Job::Verify(job) => hub.run_verify(job).await,
+        Job::Deny(job) => hub.run_deny(job).await,
+        Job::Fetch(job) => hub.run_fetch(job).await,
+        Job::Fanout(job) => hub.run_fanout(job).await,
+        Job::Backlog(job) => hub.run_backlog(job).await,
+    };
+    let mut state = hub.work.lock();
+    match ended {
+        Ok(follow_ups) => {
+            for job in follow_ups {
+                let due = job.due();
+                state.postpone(job, due);
+            }
+        }
+        Err(error) => {
+            tracing::error!(job = ?spare.id(), %error, "the store failed a job; it is tried again");
+            state.postpone(spare, hub.clock.now().plus(STORE_PAUSE));
+        }
+    }
+    state.ended(kind, lane);
+    drop(state);
+    hub.work.woken.notify_one();
+}
