@@ -20,7 +20,7 @@ use reqwest::{RequestBuilder, Response};
 use url::Url;
 
 pub use call::{CallbackAnswer, Caller};
-pub use fetch::{Content, FetchError, FetchLimits, FetchRequest, Fetched, Fetcher, Validators};
+pub use fetch::{Content, FetchError, FetchLimits, FetchRequest, Fetched, Fetcher};
 
 use super::resolve::{ResolveError, Resolver};
 use super::tls::Tls;

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    LINK, LOCATION, USER_AGENT,
+    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    LAST_MODIFIED, LINK, LOCATION, USER_AGENT,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::{CallError, GuardedClient};
+use crate::domain::topic::Validators;
 use crate::net::resolve::Resolver;
 use crate::net::retry_after::retry_after;
 use crate::net::tls::Tls;
@@ -41,18 +42,10 @@ pub struct FetchLimits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchRequest {
     pub url: Url,
-    /// What came with the content that is known already.
-    pub validators: Option<Validators>,
+    /// What came with the content that is known already; empty if none is. They are sent only to the URL that gave them:
+    /// to another one they mean nothing.
+    pub validators: Validators,
     pub user_agent: String,
-}
-
-/// How to ask whether content has changed (RFC 9110 section 8.8).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Validators {
-    /// The URL that gave them, after redirects; they mean nothing to another one.
-    pub url: Url,
-    pub etag: Option<String>,
-    pub last_modified: Option<String>,
 }
 
 /// A successful fetch.
@@ -73,8 +66,8 @@ pub struct Content {
     pub content_type: Option<String>,
     /// The values of its `Link` headers, unparsed.
     pub link_headers: Vec<Bytes>,
-    /// For the next fetch; `None` if the server gave none.
-    pub validators: Option<Validators>,
+    /// For the next fetch.
+    pub validators: Validators,
     /// Decompressed.
     pub body: Bytes,
 }
@@ -143,16 +136,15 @@ impl Fetcher {
             moved_for_good: true,
         };
         for _ in 0..=self.limits.max_redirects {
-            let validators = request
-                .validators
-                .as_ref()
-                .filter(|known| known.url == hop.url);
+            let conditions = conditions(&request.validators, &hop.url);
+            let conditional = !conditions.is_empty();
             let prepare = |get: RequestBuilder| {
-                conditional(get, validators).header(USER_AGENT, &request.user_agent)
+                get.headers(conditions)
+                    .header(USER_AGENT, &request.user_agent)
             };
             let response = self.client.get(&hop.url, prepare).await?;
             match response.status() {
-                StatusCode::NOT_MODIFIED if validators.is_some() => {
+                StatusCode::NOT_MODIFIED if conditional => {
                     return Ok(Fetched::NotModified);
                 }
                 status if is_redirect(status) => hop = hop.next(status, response.headers())?,
@@ -173,13 +165,11 @@ impl Fetcher {
 
     async fn accept(&self, hop: Hop, response: Response) -> Result<Fetched, FetchError> {
         let headers = response.headers();
-        let (etag, last_modified) = (text(headers, ETAG), text(headers, LAST_MODIFIED));
-        let given = etag.is_some() || last_modified.is_some();
-        let validators = given.then(|| Validators {
-            url: hop.url.clone(),
-            etag,
-            last_modified,
-        });
+        let validators = Validators {
+            url: Some(hop.url.to_string()),
+            etag: text(headers, ETAG),
+            last_modified: text(headers, LAST_MODIFIED),
+        };
         let content_type = text(headers, CONTENT_TYPE);
         let links = headers.get_all(LINK).iter();
         let link_headers = links
@@ -241,18 +231,22 @@ impl Hop {
     }
 }
 
-fn conditional(mut request: RequestBuilder, validators: Option<&Validators>) -> RequestBuilder {
-    if let Some(known) = validators {
-        for (name, value) in [
-            (IF_NONE_MATCH, &known.etag),
-            (IF_MODIFIED_SINCE, &known.last_modified),
-        ] {
-            if let Some(value) = value {
-                request = request.header(name, value);
-            }
-        }
+/// The headers that ask `url` for content newer than what is known; none if `known` is from another URL.
+fn conditions(known: &Validators, url: &Url) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if known.url.as_deref() != Some(url.as_str()) {
+        return headers;
     }
-    request
+    for (name, value) in [
+        (IF_NONE_MATCH, &known.etag),
+        (IF_MODIFIED_SINCE, &known.last_modified),
+    ] {
+        let value = value
+            .as_deref()
+            .and_then(|value| HeaderValue::from_str(value).ok());
+        headers.extend(value.map(|value| (name, value)));
+    }
+    headers
 }
 
 /// The redirects that name the place of the content (RFC 9110 section 15.4).

@@ -10,6 +10,7 @@ use futures_util::{StreamExt, stream};
 use url::Url;
 
 use super::*;
+use crate::domain::topic::Validators;
 use crate::net::guard::Guard;
 use crate::net::testing::{Answer, Server, TestCa, closed_resolver, open_resolver, reply, whole};
 
@@ -42,7 +43,7 @@ fn caller(timeout: Duration) -> Caller {
 fn request(url: Url) -> FetchRequest {
     FetchRequest {
         url,
-        validators: None,
+        validators: Validators::default(),
         user_agent: "fanfare (3 subscribers)".to_owned(),
     }
 }
