@@ -116,7 +116,9 @@ impl Dialer {
             port,
             source,
         };
-        let stream = first_to_accept(&addresses, port).await.map_err(failed)?;
+        let stream = first_to_accept(&addresses, |address| TcpStream::connect((address, port)))
+            .await
+            .map_err(failed)?;
         // Requests are written whole; waiting to fill a packet would only delay them.
         stream.set_nodelay(true).map_err(failed)?;
         Ok(stream)
@@ -124,13 +126,16 @@ impl Dialer {
 }
 
 /// Tries `addresses` in turn: the next one as soon as one has failed, or has not answered within the stagger.
-async fn first_to_accept(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+async fn first_to_accept<S, F>(addresses: &[IpAddr], connect: impl Fn(IpAddr) -> F) -> io::Result<S>
+where
+    F: Future<Output = io::Result<S>>,
+{
     let mut untried = alternating(addresses).into_iter();
     let mut attempts = FuturesUnordered::new();
     let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         match untried.next() {
-            Some(address) => attempts.push(TcpStream::connect((address, port))),
+            Some(address) => attempts.push(connect(address)),
             None if attempts.is_empty() => return Err(last_error),
             None => {}
         }
@@ -167,18 +172,19 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::super::guard::Guard;
+    use super::super::testing::{Server, TestCa, closed_resolver, open_resolver, reply};
+    use super::super::tls::chose_http2;
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(10);
 
-    fn open_guard() -> Arc<Guard> {
-        let loopback = ["127.0.0.0/8", "::1/128"].map(|net| net.parse().unwrap());
-        Arc::new(Guard::callbacks(loopback.to_vec()))
-    }
-
     /// A dialer for which every name has the addresses `found`.
     fn finding(found: &'static [&'static str], limit: Duration) -> Dialer {
-        let resolver = Resolver::with_lookup(open_guard(), move |_| {
+        let guard = Arc::new(Guard::callbacks(vec![
+            "127.0.0.0/8".parse().unwrap(),
+            "::1/128".parse().unwrap(),
+        ]));
+        let resolver = Resolver::with_lookup(guard, move |_| {
             Ok(found
                 .iter()
                 .map(|address| address.parse().unwrap())
@@ -196,12 +202,11 @@ mod tests {
     #[tokio::test]
     async fn connects_to_localhost_only_when_it_is_allowed() {
         let (_listener, port) = listener().await;
-        let open = Dialer::new(Arc::new(Resolver::new(open_guard())), LIMIT);
+        let open = Dialer::new(open_resolver(), LIMIT);
         let stream = open.connect("localhost", port).await.unwrap();
         assert!(stream.nodelay().unwrap());
 
-        let closed = Resolver::new(Arc::new(Guard::callbacks(vec![])));
-        let closed = Dialer::new(Arc::new(closed), LIMIT);
+        let closed = Dialer::new(closed_resolver(), LIMIT);
         for host in ["localhost", "127.0.0.1", "[::1]"] {
             let error = closed.connect(host, port).await.unwrap_err();
             assert!(error.is_refused(), "{host}: {error}");
@@ -240,6 +245,74 @@ mod tests {
             .await
             .unwrap_err();
         assert!(matches!(error, DialError::Timeout { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn tells_which_protocol_the_far_end_chose() {
+        for (offered, http2) in [
+            (&[b"h2".as_slice(), b"http/1.1"][..], true),
+            (&[b"http/1.1"], false),
+            (&[], false),
+        ] {
+            let ca = TestCa::new(offered);
+            let server =
+                Server::start_with(Some(ca.acceptor.clone()), |_| reply(&["200 OK"], "")).await;
+            let dialer = Dialer::new(open_resolver(), LIMIT);
+            let stream = dialer
+                .connect_tls("localhost", server.port, &ca.trusted())
+                .await
+                .unwrap();
+            assert_eq!(chose_http2(&stream), http2);
+
+            let wrong_name = dialer
+                .connect_tls("127.0.0.1", server.port, &ca.trusted())
+                .await;
+            assert!(
+                matches!(wrong_name, Err(DialError::Tls { .. })),
+                "{wrong_name:?}"
+            );
+            let unknown_authority = dialer
+                .connect_tls("localhost", server.port, &Tls::new(None).unwrap())
+                .await;
+            assert!(
+                matches!(unknown_authority, Err(DialError::Tls { .. })),
+                "{unknown_authority:?}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dead_addresses_cost_a_stagger_each_and_failing_ones_nothing() {
+        let start = tokio::time::Instant::now();
+        let addresses =
+            ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4"].map(|text| text.parse().unwrap());
+        let connect = async |address: IpAddr| match address.to_string().as_str() {
+            "10.0.0.2" => Err(io::Error::from(io::ErrorKind::ConnectionRefused)),
+            "10.0.0.4" => Ok(address),
+            _ => std::future::pending().await,
+        };
+        assert_eq!(
+            first_to_accept(&addresses, connect).await.unwrap(),
+            addresses[3]
+        );
+        // Number 1 hangs, number 2 is refused at once, number 3 hangs.
+        assert_eq!(start.elapsed().as_millis(), 2 * STAGGER.as_millis());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_address_may_still_win_after_the_next_was_tried() {
+        let addresses = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
+        let connect = async |address: IpAddr| {
+            if address == addresses[0] {
+                sleep(STAGGER * 3 / 2).await;
+                return Ok(address);
+            }
+            std::future::pending().await
+        };
+        assert_eq!(
+            first_to_accept(&addresses, connect).await.unwrap(),
+            addresses[0]
+        );
     }
 
     #[test]

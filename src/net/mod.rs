@@ -4,6 +4,9 @@ pub mod client;
 pub mod dial;
 pub mod guard;
 pub mod resolve;
+pub mod retry_after;
 pub mod sender;
 pub mod settings;
+#[cfg(test)]
+mod testing;
 pub mod tls;

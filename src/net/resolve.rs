@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
+use url::Url;
 
 use super::guard::{Guard, Refused};
 
@@ -77,9 +78,14 @@ impl Resolver {
         }
     }
 
-    /// The guard that every address passes.
-    pub fn guard(&self) -> &Guard {
-        &self.guard
+    /// Checks a URL whose host is a literal address; one with a host name passes and is checked by `resolve`.
+    pub fn check_literal(&self, url: &Url) -> Result<(), ResolveError> {
+        let host = || url.host_str().unwrap_or_default().to_owned();
+        let refuse = |refused| ResolveError::Refused {
+            host: host(),
+            refused,
+        };
+        self.guard.check_url(url).map_err(refuse)
     }
 
     /// The admitted addresses of `host`, at least one, in the order to try them. `host` is a name or a literal address,
