@@ -1,0 +1,289 @@
+//! Publishing: pings, pushed content and hosted topics become durable work, each with a receipt.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+
+use super::Hub;
+use super::clock::new_publication_id;
+use crate::domain::job::{Fanout, Fetch, Job};
+use crate::domain::publication::{Publication, digest};
+use crate::domain::receipt::{Bundle, Receipt, Stage, Tally};
+use crate::domain::topic::{Hosted, Topic};
+use crate::domain::value::{PublicationId, TopicId, TopicUrl};
+use crate::store::{Change, StoreError};
+
+/// New content of a topic, from whoever it came.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The media type, untouched.
+    pub content_type: String,
+    /// `rel="self"`, if the topic names one.
+    pub self_url: Option<String>,
+    /// `rel="hub"` links, the very strings.
+    pub hubs: Vec<String>,
+    /// The content.
+    pub body: Bytes,
+}
+
+/// What became of content for a hosted topic.
+#[derive(Clone, Debug)]
+pub struct Announced {
+    /// The receipt.
+    pub receipt: PublicationId,
+    /// The topic's URL.
+    pub topic: TopicUrl,
+    /// Whether the hub had no such topic before.
+    pub created: bool,
+}
+
+impl Hub {
+    /// Takes a ping of one topic or several (HUB-79). When this returns, the fetches are durable. Pings for a topic whose
+    /// fetch is still queued share it; topics without subscribers cost nothing.
+    ///
+    /// # Errors
+    /// The store's: nothing of the ping is done then.
+    pub async fn ping(&self, topics: Vec<TopicUrl>) -> Result<PublicationId, StoreError> {
+        let mut changes = Vec::new();
+        let mut jobs: Vec<Fetch> = Vec::new();
+        let mut receipts = Vec::new();
+        let mut seen = HashSet::new();
+        let first = topics.first().cloned();
+        for url in topics {
+            let topic = self.topic_or_new(&url).await?;
+            if !seen.insert(topic.canonical_id()) || !self.has_audience(&topic).await? {
+                continue;
+            }
+            if let Some(queued) = self.queued_fetch(topic.id()) {
+                receipts.push(queued);
+                continue;
+            }
+            let id = new_publication_id();
+            let stage = Stage::Fetching { last_failure: None };
+            changes.push(Change::Receive(self.receipt(id, url.clone(), stage)));
+            let fetch = Fetch {
+                publication: id,
+                topic: url,
+                due: self.clock.now(),
+                failures: 0,
+            };
+            changes.push(Change::Put(Job::Fetch(fetch.clone())));
+            jobs.push(fetch);
+            receipts.push(id);
+        }
+        let answer = match (receipts.as_slice(), first) {
+            ([only], _) => *only,
+            ([], Some(first)) => {
+                let id = new_publication_id();
+                changes.push(Change::Receive(self.receipt(id, first, Stage::Unheard)));
+                id
+            }
+            _ => {
+                let id = new_publication_id();
+                let accepted_at = self.clock.now();
+                changes.push(Change::Bundle(Bundle {
+                    id,
+                    accepted_at,
+                    receipts,
+                }));
+                id
+            }
+        };
+        if !changes.is_empty() {
+            self.store.commit(changes).await?;
+        }
+        for fetch in jobs {
+            self.announce_fetch(&fetch);
+            self.work.schedule(Job::Fetch(fetch));
+        }
+        Ok(answer)
+    }
+
+    /// Takes content that a publisher pushes. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// The store's: nothing is published then.
+    pub async fn push(&self, topic: TopicUrl, content: Content) -> Result<PublicationId, StoreError> {
+        let _turn = self.publishing.lock(topic.id()).await;
+        let known = self.topic_or_new(&topic).await?;
+        let topic = self.canonical(known).await?;
+        self.publish_now(topic, content, Vec::new()).await
+    }
+
+    /// Keeps content for a topic that the hub itself serves, and announces it if it is new. Durable when this returns.
+    ///
+    /// # Errors
+    /// The store's: the topic stands as before then.
+    pub async fn host(&self, name: &str, content_type: String, body: Bytes) -> Result<Announced, StoreError> {
+        let url = self.hosted_url(name);
+        let _turn = self.publishing.lock(url.id()).await;
+        let digest = digest(&body);
+        let before = self.store.hosted(url.id()).await?.map(|(hosted, _)| hosted);
+        let created = before.is_none();
+        let modified_at = match &before {
+            Some(old) if old.digest == digest && old.content_type == content_type => old.modified_at,
+            _ => self.clock.now(),
+        };
+        let hosted = Hosted {
+            name: name.to_owned(),
+            topic: url.clone(),
+            content_type: content_type.clone(),
+            digest,
+            modified_at,
+            size: body.len() as u64,
+        };
+        let content = Content {
+            content_type,
+            self_url: Some(url.as_str().to_owned()),
+            hubs: vec![self.url.clone()],
+            body: body.clone(),
+        };
+        let topic = self.topic_or_new(&url).await?;
+        let receipt = self
+            .publish_now(topic, content, vec![Change::Host(hosted, body)])
+            .await?;
+        Ok(Announced {
+            receipt,
+            topic: url,
+            created,
+        })
+    }
+
+    /// Serves a hosted topic no longer. False if there is none.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn unhost(&self, name: &str) -> Result<bool, StoreError> {
+        let topic = self.hosted_url(name).id();
+        if self.store.hosted(topic).await?.is_none() {
+            return Ok(false);
+        }
+        self.store.commit(vec![Change::Unhost(topic)]).await?;
+        Ok(true)
+    }
+
+    /// A hosted topic's content.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn hosted(&self, name: &str) -> Result<Option<(Hosted, Bytes)>, StoreError> {
+        self.store.hosted(self.hosted_url(name).id()).await
+    }
+
+    async fn publish_now(
+        &self,
+        topic: Topic,
+        content: Content,
+        mut changes: Vec<Change>,
+    ) -> Result<PublicationId, StoreError> {
+        let id = new_publication_id();
+        if topic.digest == Some(digest(&content.body)) {
+            changes.push(Change::Receive(self.receipt(id, topic.url, Stage::Unchanged)));
+            self.store.commit(changes).await?;
+            return Ok(id);
+        }
+        changes.push(Change::Receive(self.receipt(id, topic.url.clone(), Stage::Delivering)));
+        let (more, fanout) = self.publication(id, topic, content);
+        changes.extend(more);
+        self.store.commit(changes).await?;
+        self.work.schedule(fanout);
+        Ok(id)
+    }
+
+    /// The changes that make content a publication, and the fan-out that follows.
+    pub(super) fn publication(&self, id: PublicationId, mut topic: Topic, content: Content) -> (Vec<Change>, Job) {
+        topic.self_url = content.self_url;
+        topic.hubs = content.hubs;
+        topic.digest = Some(digest(&content.body));
+        topic.last_publication = Some(id);
+        let publication = Publication {
+            id,
+            content_type: content.content_type,
+            self_url: topic.self_url.clone().unwrap_or_else(|| topic.url.to_string()),
+            hubs: vec![self.advertised_hub(&topic.hubs)],
+            size: content.body.len() as u64,
+            accepted_at: self.clock.now(),
+            topic: topic.url.clone(),
+        };
+        self.meters.published();
+        let fanout = Job::Fanout(Fanout::new(id, topic.members()));
+        let changes = vec![
+            Change::Stage(id, Stage::Delivering),
+            Change::Journal(publication, content.body),
+            Change::PutTopic(topic),
+            Change::Put(fanout.clone()),
+        ];
+        (changes, fanout)
+    }
+
+    /// What is known of a topic, or a blank page.
+    pub(super) async fn topic_or_new(&self, url: &TopicUrl) -> Result<Topic, StoreError> {
+        let known = self.store.topic(url.id()).await?;
+        Ok(known.unwrap_or_else(|| Topic::new(url.clone())))
+    }
+
+    /// The topic whose content a topic shares.
+    pub(super) async fn canonical(&self, topic: Topic) -> Result<Topic, StoreError> {
+        match &topic.alias_of {
+            Some(url) => self.topic_or_new(url).await,
+            None => Ok(topic),
+        }
+    }
+
+    /// How many subscriptions get a topic's publications.
+    pub(super) async fn audience(&self, topic: &Topic) -> Result<u64, StoreError> {
+        let mut count = 0;
+        for member in topic.members() {
+            count += self.store.subscribers(member).await?;
+        }
+        Ok(count)
+    }
+
+    /// This hub's URL as a topic spells it among its hub links (websub.md rule 4); else as the hub itself does.
+    pub(super) fn advertised_hub(&self, hubs: &[String]) -> String {
+        let ours = |hub: &&String| hub.trim_end_matches('/') == self.url.trim_end_matches('/');
+        hubs.iter().find(ours).unwrap_or(&self.url).clone()
+    }
+
+    async fn has_audience(&self, topic: &Topic) -> Result<bool, StoreError> {
+        if self.audience(topic).await? > 0 {
+            return Ok(true);
+        }
+        match &topic.alias_of {
+            None => Ok(false),
+            Some(_) => {
+                let canonical = self.canonical(topic.clone()).await?;
+                Ok(self.audience(&canonical).await? > 0)
+            }
+        }
+    }
+
+    fn receipt(&self, id: PublicationId, topic: TopicUrl, stage: Stage) -> Receipt {
+        Receipt {
+            id,
+            topic,
+            accepted_at: self.clock.now(),
+            stage,
+            tally: Tally::default(),
+        }
+    }
+
+    fn hosted_url(&self, name: &str) -> TopicUrl {
+        TopicUrl::below(&self.url, &format!("topics/{name}"))
+    }
+}
+
+/// A lock for each topic, shared by a few: contents of one topic become publications one after the other.
+pub(super) struct Stripes([tokio::sync::Mutex<()>; 64]);
+
+impl Default for Stripes {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
+    }
+}
+
+impl Stripes {
+    pub(super) async fn lock(&self, topic: TopicId) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0[usize::from(topic.0[0]) % self.0.len()].lock().await
+    }
+}
