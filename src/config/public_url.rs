@@ -48,7 +48,8 @@ impl TryFrom<String> for PublicUrl {
             return Err(refusal("is not an http or https URL"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refusal("has a user name or password"));
+            // Not quoted: the password would stand in a log.
+            return Err("a public URL has no user name or password; write for example \"https://hub.example.org/\"".into());
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refusal("has a query or a fragment"));
@@ -98,13 +99,22 @@ mod tests {
             "ftp://example.org/",
             "https://example.org/?a=b",
             "https://example.org/#top",
-            "https://me@example.org/",
             "https://",
         ] {
             let refusal = parse(bad).unwrap_err();
             assert!(refusal.starts_with(&format!("{bad:?} ")), "{refusal}");
             assert!(refusal.contains("https://hub.example.org/"), "{refusal}");
         }
+    }
+
+    #[test]
+    fn a_password_is_refused_and_not_repeated() {
+        let refusal = parse("https://me:hunter2@example.org/").unwrap_err();
+        assert!(
+            refusal.starts_with("a public URL has no user name or password"),
+            "{refusal}"
+        );
+        assert!(!refusal.contains("hunter2"), "{refusal}");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::domain::notation;
 /// Every setting of `config`, as its full key and its value, in the order of the struct.
 pub fn entries(config: &Config) -> Vec<(String, Value)> {
     let document = ser::to_document(config)
-        .expect("settings are tables of texts, numbers, booleans and lists");
+        .expect("settings were read from text, so they can be written as text");
     let mut entries = Vec::new();
     flatten("", document.as_table(), &mut entries);
     entries
@@ -123,12 +123,12 @@ pub fn nearest_key<'a>(
     wrong: &str,
     keys: impl Iterator<Item = &'a str> + Clone,
 ) -> Option<&'a str> {
-    let name = |key: &'a str| key.rsplit('.').next().unwrap_or(key);
-    let same_name = || {
-        let wanted = wrong.rsplit('.').next().unwrap_or(wrong);
-        keys.clone().find(|key| name(key) == wanted)
-    };
-    notation::nearest(wrong, keys.clone())
-        .filter(|near| near.len().abs_diff(wrong.len()) <= 2)
-        .or_else(same_name)
+    let same_name = keys.clone().filter(|key| last(key) == last(wrong));
+    same_name
+        .min_by_key(|key| strsim::damerau_levenshtein(wrong, key))
+        .or_else(|| notation::nearest(wrong, keys))
+}
+
+fn last(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
 }
