@@ -243,3 +243,76 @@ impl de::Error for Refusal {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_are_written_in_the_fewest_words() {
+        for (text, written) in [
+            ("10d", "10d"),
+            ("240h", "10d"),
+            ("90m", "1h30m"),
+            ("1h 30m", "1h30m"),
+            ("1500ms", "1s500ms"),
+            ("0s", "0s"),
+        ] {
+            assert_eq!(format_duration(parse_duration(text).unwrap()), written);
+        }
+    }
+
+    #[test]
+    fn sizes_are_written_in_the_largest_unit_that_divides_them() {
+        for (text, written) in [("1024KiB", "1MiB"), ("1025 B", "1025B"), ("0GiB", "0B")] {
+            assert_eq!(format_size(parse_size(text).unwrap()), written);
+        }
+        for bad in [
+            "10",
+            "10MB",
+            "1.5MiB",
+            "-1B",
+            "MiB",
+            "18446744073709551615GiB",
+        ] {
+            assert!(
+                parse_size(bad)
+                    .unwrap_err()
+                    .starts_with(&format!("{bad:?} is not a size"))
+            );
+        }
+    }
+
+    #[test]
+    fn a_word_far_from_every_candidate_has_no_nearest() {
+        assert_eq!(nearest("Timeot", ["retry", "timeout"]), Some("timeout"));
+        assert_eq!(nearest("colour", ["retry", "timeout"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_duration_reads_back(duration in (0..LONGEST.as_secs(), 0..1_000_000_000_u32)) {
+            let duration = Duration::new(duration.0, duration.1);
+            prop_assert_eq!(parse_duration(&format_duration(duration)), Ok(duration));
+        }
+
+        #[test]
+        fn a_size_reads_back(bytes in any::<usize>()) {
+            prop_assert_eq!(parse_size(&format_size(bytes)), Ok(bytes));
+        }
+
+        #[test]
+        fn a_network_reads_back(address in any::<std::net::IpAddr>(), prefix in 0..=32_u8) {
+            let network = IpNet::new(address, prefix).unwrap();
+            prop_assert_eq!(parse_network(&network.to_string()), Ok(network));
+            prop_assert_eq!(parse_network(&address.to_string()), Ok(IpNet::from(address)));
+        }
+
+        #[test]
+        fn no_text_panics(text in "\\PC*|[0-9]{1,25}[a-zA-Z]{0,3}|[0-9.:/]{0,30}") {
+            let _ = (parse_duration(&text), parse_size(&text), parse_network(&text));
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{host_pattern::HostPattern, notation};
+use crate::domain::{host_pattern::HostPattern, notation, signature::Method};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ pub struct SubscriptionSettings {
     pub max_lease: Duration,
     /// How `X-Hub-Signature` is made.
     #[serde(deserialize_with = "notation::choice")]
-    pub signature: SignatureMethod,
+    pub signature: Method,
     /// The whole time that a callback has to answer a verification.
     #[serde(with = "notation::duration")]
     pub verify_timeout: Duration,
@@ -64,7 +64,7 @@ impl Default for SubscriptionSettings {
             default_lease: 10 * DAY,
             min_lease: 5 * MINUTE,
             max_lease: 30 * DAY,
-            signature: SignatureMethod::Sha1,
+            signature: Method::Sha1,
             verify_timeout: 10 * SECOND,
             verify_retry: vec![10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 3 * HOUR],
             auto_refresh: false,
@@ -186,18 +186,4 @@ impl Default for RetentionSettings {
             publications: 7 * DAY,
         }
     }
-}
-
-/// How a body is signed with the subscription's secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SignatureMethod {
-    /// HMAC-SHA-1.
-    Sha1,
-    /// HMAC-SHA-256.
-    Sha256,
-    /// HMAC-SHA-384.
-    Sha384,
-    /// HMAC-SHA-512.
-    Sha512,
 }
