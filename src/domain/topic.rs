@@ -55,6 +55,28 @@ impl Topic {
             .map_or_else(|| self.id(), TopicUrl::id)
     }
 
+    /// Takes a topic in as another name of this one, with its own other names. Gives those names back: each must be told
+    /// where it belongs now.
+    pub fn adopt(&mut self, alias: &mut Self) -> Vec<TopicUrl> {
+        let moved = std::mem::take(&mut alias.aliases);
+        alias.alias_of = Some(self.url.clone());
+        self.alias_of = None;
+        let own = self.id();
+        for url in moved.iter().chain([&alias.url]) {
+            let known = self.aliases.iter().any(|held| held.id() == url.id());
+            if !known && url.id() != own {
+                self.aliases.push(url.clone());
+            }
+        }
+        moved.into_iter().filter(|url| url.id() != own).collect()
+    }
+
+    /// When it was last fetched or published; none for a topic that only has subscribers.
+    pub fn last_activity(&self) -> Option<Timestamp> {
+        let fetched = self.last_fetch.as_ref().map(|fetched| fetched.at);
+        fetched.max(self.last_publication.map(PublicationId::made_at))
+    }
+
     /// The keys of all whose subscribers get its publications: its own first, then its aliases.
     pub fn members(&self) -> Vec<TopicId> {
         let mut members = vec![self.id()];
@@ -98,4 +120,34 @@ pub struct Hosted {
     pub modified_at: Timestamp,
     /// Length of the content, in bytes.
     pub size: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topic(url: &str) -> Topic {
+        Topic::new(TopicUrl::parse(url).expect("a topic"))
+    }
+
+    #[test]
+    fn an_adopted_topic_brings_its_other_names_along() {
+        let (mut owner, mut alias) = (topic("http://a.example/"), topic("http://b.example/"));
+        alias.aliases.push(topic("http://c.example/").url);
+        let moved = owner.adopt(&mut alias);
+        assert_eq!(moved, vec![topic("http://c.example/").url]);
+        assert_eq!(alias.canonical_id(), owner.id());
+        assert_eq!(owner.members().len(), 3);
+        assert!(owner.adopt(&mut alias).is_empty());
+        assert_eq!(owner.members().len(), 3);
+    }
+
+    #[test]
+    fn two_topics_can_change_places() {
+        let (mut one, mut other) = (topic("http://a.example/"), topic("http://b.example/"));
+        one.adopt(&mut other);
+        assert!(other.adopt(&mut one).is_empty());
+        assert_eq!((one.canonical_id(), other.canonical_id()), (other.id(), other.id()));
+        assert_eq!(other.members(), vec![other.id(), one.id()]);
+    }
 }

@@ -96,6 +96,11 @@ impl TopicUrl {
         Some(url)
     }
 
+    /// The topic that stands at a path below a base URL, which ends in a slash.
+    pub fn below(base: &str, path: &str) -> Self {
+        Self(format!("{base}{path}"))
+    }
+
     /// The topic's key: equal for two spellings of one URL (HUB-14).
     pub fn id(&self) -> TopicId {
         TopicId(digest_id(&canonical(&self.0)))
@@ -290,6 +295,12 @@ impl PublicationId {
     /// Reads the hyphenated form.
     pub fn parse(text: &str) -> Option<Self> {
         Uuid::parse_str(text).ok().map(Self)
+    }
+
+    /// When the id was made: the first 48 bits of a version 7 UUID.
+    pub fn made_at(self) -> Timestamp {
+        let (millis, _) = self.0.as_u64_pair();
+        Timestamp(millis >> 16)
     }
 
     /// The id of this publication's delivery to a target: the same on every repeat.

@@ -1,2 +1,243 @@
-//! flow
+//! The flow of a publication to its targets, one file for each arrow:
+//!
+//! ```text
+//! subscribe -> verify -> (store) <- publish
+//!                          |
+//!                          v
+//!              fetch -> fanout -> deliver
+//!                          |         ^
+//!                          +-> backlog
+//! ```
+//!
+//! `work` is the one loop that runs the durable jobs; `turns` keeps the order for each target, `gate` the limits for each
+//! origin; `sweep` ends what time ends.
+
+pub mod clock;
+mod backlog;
+mod deliver;
+mod fanout;
+mod fetch;
+pub mod gate;
+mod meters;
+pub mod publish;
 pub mod settings;
+pub mod subscribe;
+mod sweep;
+pub mod turns;
+mod verify;
+pub mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use hyper::header::HeaderValue;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::clock::{Clock, jitter};
+use self::gate::{GateRules, Gates};
+use self::meters::Meters;
+use self::publish::Stripes;
+use self::settings::{CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings};
+use self::turns::Turns;
+use self::work::{Capacity, Work};
+use crate::domain::retry::Schedule;
+use crate::domain::subscription::LeasePolicy;
+use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicId};
+use crate::net::client::{Caller, Fetcher};
+use crate::net::guard::Guard;
+use crate::net::sender::Sender;
+use crate::store::{Change, SharedStore, StoreError};
+
+/// How long to wait before a store that failed is tried again.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Fan-outs that run side by side.
+const FANOUTS: usize = 64;
+/// Callbacks that are asked side by side.
+const VERIFICATIONS: usize = 256;
+
+/// Everything that the flow is set to do.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `[subscriptions]`.
+    pub subscriptions: SubscriptionSettings,
+    /// `[delivery]`.
+    pub delivery: DeliverySettings,
+    /// `[fetch]`.
+    pub fetch: FetchSettings,
+    /// `[compat]`.
+    pub compat: CompatSettings,
+    /// `[retention]`.
+    pub retention: RetentionSettings,
+    /// `limits.subscriptions_per_callback_host`; 0 is no limit.
+    pub subscriptions_per_callback_host: u64,
+}
+
+/// What the flow reaches the world with.
+pub struct Reach {
+    /// Fetches topics.
+    pub fetcher: Fetcher,
+    /// Asks callbacks.
+    pub caller: Caller,
+    /// Delivers to callbacks.
+    pub sender: Sender,
+    /// Which callbacks may be called.
+    pub callbacks: Arc<Guard>,
+    /// Which topics may be fetched.
+    pub topics: Arc<Guard>,
+}
+
+/// The hub: the state that the arrows of the flow share. Each arrow is an `impl Hub` in its own file.
+pub struct Hub {
+    /// The memory.
+    pub store: SharedStore,
+    /// The time.
+    pub clock: Clock,
+    /// The hub's own URL, ending in a slash.
+    pub url: String,
+    settings: Settings,
+    product: String,
+    user_agent: HeaderValue,
+    leases: LeasePolicy,
+    verify_schedule: Schedule,
+    fetch_schedule: Schedule,
+    delivery_schedule: Schedule,
+    fetcher: Fetcher,
+    caller: Caller,
+    sender: Sender,
+    callbacks: Arc<Guard>,
+    topics: Arc<Guard>,
+    work: Arc<Work>,
+    turns: Turns,
+    gates: Gates,
+    /// Room for deliveries in flight, of all fan-outs together.
+    room: Arc<Semaphore>,
+    /// Fetches that have not begun, by topic: further pings share them.
+    fetches: DashMap<TopicId, PublicationId>,
+    /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
+    refreshed: DashMap<TargetId, Timestamp>,
+    publishing: Stripes,
+    meters: Meters,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Hub {
+    /// Puts the hub together. `product` is the name and version that it goes by; its tasks live on `tracker` and begin
+    /// nothing new after `stop`.
+    pub fn new(
+        store: SharedStore,
+        clock: Clock,
+        url: String,
+        product: String,
+        settings: Settings,
+        reach: Reach,
+        tracker: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let delivery = &settings.delivery;
+        let work = Arc::new(Work::new(Capacity {
+            verify: VERIFICATIONS,
+            fetch: settings.fetch.concurrency,
+            fanout: FANOUTS,
+            backlog: delivery.concurrency,
+        }));
+        let delivery_schedule = Schedule::new(delivery.retry.clone());
+        let rules = GateRules {
+            per_origin: delivery.per_origin,
+            circuit_failures: delivery.circuit_failures,
+            circuit_schedule: delivery_schedule.clone(),
+            probe_for: delivery.timeout,
+        };
+        let user_agent = format!("{product} (+{url})");
+        Self {
+            clock,
+            user_agent: HeaderValue::from_str(&user_agent).unwrap_or_else(|_| HeaderValue::from_static("Fanfare")),
+            leases: LeasePolicy {
+                default: settings.subscriptions.default_lease,
+                min: settings.subscriptions.min_lease,
+                max: settings.subscriptions.max_lease,
+            },
+            verify_schedule: Schedule::new(settings.subscriptions.verify_retry.clone()),
+            fetch_schedule: Schedule::new(settings.fetch.retry.clone()),
+            delivery_schedule,
+            fetcher: reach.fetcher,
+            caller: reach.caller,
+            sender: reach.sender,
+            callbacks: reach.callbacks,
+            topics: reach.topics,
+            gates: Gates::new(rules, clock, Arc::clone(&work)),
+            work,
+            turns: Turns::default(),
+            room: Arc::new(Semaphore::new(delivery.concurrency)),
+            fetches: DashMap::new(),
+            refreshed: DashMap::new(),
+            publishing: Stripes::default(),
+            meters: Meters::default(),
+            store,
+            url,
+            settings,
+            product,
+            tracker,
+            stop,
+        }
+    }
+
+    /// Takes over what an earlier process left, then works until the hub stops.
+    ///
+    /// # Errors
+    /// The store's, while taking over.
+    pub async fn start(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let taken_over = work::take_over(self).await?;
+        self.tracker.spawn(work::run(Arc::clone(self), self.stop.clone()));
+        self.tracker.spawn(Arc::clone(self).sweep_regularly());
+        Ok(taken_over)
+    }
+
+    /// When the loop last showed that it is alive.
+    pub fn last_beat(&self) -> Timestamp {
+        self.work.last_beat()
+    }
+
+    /// Counts of what is going on right now, by the name of the gauge.
+    pub fn gauges(&self) -> [(&'static str, usize); 4] {
+        let in_flight = self.settings.delivery.concurrency - self.room.available_permits();
+        [
+            ("fanfare_jobs", self.work.len()),
+            ("fanfare_busy_targets", self.turns.len()),
+            ("fanfare_open_circuits", self.gates.open_circuits()),
+            ("fanfare_deliveries_in_flight", in_flight),
+        ]
+    }
+
+    /// The delay after so many failed attempts in a row.
+    fn retry_delay(&self, failures: u32, asked: Option<Duration>) -> Duration {
+        let cap = self.settings.delivery.retry_after_max;
+        self.delivery_schedule.delay_at_least(failures, jitter(), asked, cap)
+    }
+
+    /// Commits, again and again until it works. False if the process stops before that.
+    async fn commit_at_last(&self, changes: Vec<Change>) -> bool {
+        self.at_last(|| self.store.commit(changes.clone())).await.is_some()
+    }
+
+    /// Asks the store, again and again until it answers. `None` if the process stops before that.
+    async fn at_last<T, F>(&self, mut ask: impl FnMut() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        loop {
+            match ask().await {
+                Ok(answer) => return Some(answer),
+                Err(error) if self.stop.is_cancelled() => {
+                    tracing::error!(%error, "the store failed while stopping");
+                    return None;
+                }
+                Err(error) => tracing::error!(%error, "the store failed; trying again"),
+            }
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
+    }
+}

@@ -1,16 +1,18 @@
 //! Requests to subscribe and unsubscribe: policy first, then a durable job that verifies them; or, for PubSubHubbub 0.3
 //! clients that ask for it, the verification at once.
 
-use std::sync::Arc;
+use url::{Host, Url};
 
 use super::Hub;
 use super::clock::new_id;
 use super::settings::InsecureSecret;
 use super::verify::{Answer, FIRST_ASK_AFTER};
+use crate::domain::host_pattern::HostPattern;
 use crate::domain::job::{Job, Verify};
 use crate::domain::signature::Method;
 use crate::domain::subscription::{Intent, Mode};
 use crate::domain::value::{CallbackUrl, Secret, TargetId, TopicUrl};
+use crate::net::guard::Guard;
 use crate::store::{Change, StoreError};
 
 /// What a subscriber asks for.
@@ -73,9 +75,10 @@ impl Hub {
                 room.map_err(Rejection::Policy)?;
             }
         }
-        self.callbacks
-            .check_callback(&request.callback)
-            .map_err(|refused| Rejection::Policy(format!("hub.callback: {refused}")))?;
+        check(&self.callbacks, "hub.callback", request.callback.as_str())?;
+        if request.mode == Mode::Subscribe {
+            check(&self.topics, "hub.topic", request.topic.as_str())?;
+        }
         let sync = request.sync && self.settings.compat.sync_verify;
         let intent = self.intent(request);
         if sync {
@@ -99,7 +102,7 @@ impl Hub {
         let Some(subscription) = self.store.subscription(target).await? else {
             return Ok(false);
         };
-        let job = self.denial_of(subscription, reason);
+        let job = self.denial(&subscription.topic, &subscription.callback, reason);
         let end = Change::End {
             target,
             verified_at: None,
@@ -168,17 +171,22 @@ impl Hub {
     /// The hub's policy, as far as the request alone tells.
     fn admit(&self, request: &Request) -> Result<(), String> {
         let settings = &self.settings.subscriptions;
-        let topic_host = request.topic.host();
-        if !settings.topic_hosts.is_empty() && !settings.topic_hosts.iter().any(|host| host.matches(&topic_host)) {
+        let topic_host = host_of(request.topic.as_str());
+        let serves = |hosts: &[HostPattern], host: &Option<Host>| {
+            let host = host.as_ref();
+            host.is_some_and(|host| hosts.iter().any(|pattern| pattern.matches(as_ref(host))))
+        };
+        if !settings.topic_hosts.is_empty() && !serves(&settings.topic_hosts, &topic_host) {
             let served: Vec<String> = settings.topic_hosts.iter().map(ToString::to_string).collect();
             return Err(format!(
-                "hub.topic: this hub serves topics of {} only, not of {topic_host}",
-                served.join(", ")
+                "hub.topic: this hub serves topics of {} only, not of {}",
+                served.join(", "),
+                request.topic
             ));
         }
-        let callback_host = request.callback.host();
-        if settings.callback_hosts_deny.iter().any(|host| host.matches(callback_host)) {
-            return Err(format!("hub.callback: this hub does not call {callback_host}"));
+        if serves(&settings.callback_hosts_deny, &host_of(request.callback.as_str())) {
+            let host = request.callback.host();
+            return Err(format!("hub.callback: this hub does not call {host}"));
         }
         if request.secret.is_some() && !request.callback.is_https() {
             match settings.insecure_secret {
@@ -210,6 +218,24 @@ impl Hub {
             requested_at: self.clock.now(),
             refresh: false,
         }
+    }
+}
+
+/// Refuses a URL whose host is a literal address that the guard does not let the hub go to.
+fn check(guard: &Guard, field: &str, url: &str) -> Result<(), Rejection> {
+    let allowed = Url::parse(url).map_or(Ok(()), |url| guard.check_url(&url));
+    allowed.map_err(|refused| Rejection::Policy(format!("{field}: {refused}")))
+}
+
+fn host_of(url: &str) -> Option<Host> {
+    Url::parse(url).ok()?.host().map(|host| host.to_owned())
+}
+
+fn as_ref(host: &Host) -> Host<&str> {
+    match host {
+        Host::Domain(name) => Host::Domain(name),
+        Host::Ipv4(address) => Host::Ipv4(*address),
+        Host::Ipv6(address) => Host::Ipv6(*address),
     }
 }
 

@@ -157,7 +157,7 @@ impl Hub {
             };
             after = Some(last.id());
             for topic in page {
-                let idle = topic.last_activity().is_some_and(|at| at < horizon);
+                let idle = topic.last_activity().is_none_or(|at| at < horizon);
                 let alone = topic.alias_of.is_none() && topic.aliases.is_empty();
                 if idle && alone && self.audience(&topic).await? == 0 && self.store.hosted(topic.id()).await?.is_none() {
                     self.store.commit(vec![Change::ForgetTopic(topic.id())]).await?;

@@ -10,7 +10,7 @@ use super::Hub;
 use super::clock::{challenge, jitter, new_id};
 use crate::domain::job::{Deny, Job, JobId, Verify};
 use crate::domain::subscription::{Denial, Intent, Mode, repeats_challenge};
-use crate::domain::value::Timestamp;
+use crate::domain::value::{CallbackUrl, Timestamp, TopicUrl};
 use crate::net::client::CallError;
 use crate::store::{Change, StoreError};
 
@@ -33,7 +33,7 @@ impl Hub {
         let intent = &job.intent;
         let finish = Change::Finish(JobId::Verify(intent.id));
         if let Err(reason) = self.validate(intent).await {
-            let deny = self.denial(intent, reason);
+            let deny = self.denial(&intent.topic, &intent.callback, reason);
             let changes = vec![finish, Change::Put(deny.clone())];
             self.store.commit(changes).await?;
             return Ok(vec![deny]);
@@ -126,7 +126,7 @@ impl Hub {
             return Ok((vec![end], Vec::new()));
         }
         if previous.is_none() && let Err(reason) = self.room_at_host(&intent.callback).await? {
-            let deny = self.denial(intent, reason);
+            let deny = self.denial(&intent.topic, &intent.callback, reason);
             return Ok((vec![Change::Put(deny.clone())], vec![deny]));
         }
         let subscription = intent.confirmed(asked_at, previous.as_ref());
@@ -134,12 +134,12 @@ impl Hub {
         Ok((vec![Change::Activate(subscription)], Vec::new()))
     }
 
-    pub(super) fn denial(&self, intent: &Intent, reason: String) -> Job {
+    pub(super) fn denial(&self, topic: &TopicUrl, callback: &CallbackUrl, reason: String) -> Job {
         Job::Deny(Deny {
             denial: Denial {
                 id: new_id(),
-                topic: intent.topic.clone(),
-                callback: intent.callback.clone(),
+                topic: topic.clone(),
+                callback: callback.clone(),
                 reason,
             },
             due: self.clock.now(),

@@ -1,0 +1,88 @@
+//! What the flow counts. The names are those of `/metrics`; who collects them is telemetry's business.
+
+use std::time::Duration;
+
+use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
+
+use crate::domain::attempt::{Outcome, Verdict};
+
+/// The flow's counters, looked up once.
+pub struct Meters {
+    delivered: Counter,
+    gone: Counter,
+    not_accepted: Counter,
+    not_answered: Counter,
+    given_up: Counter,
+    seconds: Histogram,
+    verified: Counter,
+    unverified: Counter,
+    published: Counter,
+    fetch_failed: Counter,
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        describe_counter!(
+            "fanfare_attempts_total",
+            "Requests of deliveries, by what came of them"
+        );
+        describe_counter!(
+            "fanfare_given_up_total",
+            "Publications given up for a target"
+        );
+        describe_histogram!(
+            "fanfare_attempt_seconds",
+            "How long the requests of deliveries took"
+        );
+        describe_counter!(
+            "fanfare_verifications_total",
+            "Verifications of intent, by what the callback said"
+        );
+        describe_counter!("fanfare_publications_total", "Publications accepted");
+        describe_counter!("fanfare_fetch_failures_total", "Fetches of topics that failed");
+        let attempts = |outcome: &'static str| counter!("fanfare_attempts_total", "outcome" => outcome);
+        let verifications = |answer: &'static str| counter!("fanfare_verifications_total", "answer" => answer);
+        Self {
+            delivered: attempts("delivered"),
+            gone: attempts("gone"),
+            not_accepted: attempts("not_accepted"),
+            not_answered: attempts("not_answered"),
+            given_up: counter!("fanfare_given_up_total"),
+            seconds: histogram!("fanfare_attempt_seconds"),
+            verified: verifications("confirmed"),
+            unverified: verifications("refused"),
+            published: counter!("fanfare_publications_total"),
+            fetch_failed: counter!("fanfare_fetch_failures_total"),
+        }
+    }
+}
+
+impl Meters {
+    pub(super) fn attempt(&self, outcome: &Outcome, took: Duration) {
+        let counter = match (outcome.verdict(), outcome) {
+            (Verdict::Delivered, _) => &self.delivered,
+            (Verdict::Gone, _) => &self.gone,
+            (Verdict::Failed { .. }, Outcome::Answered { .. }) => &self.not_accepted,
+            (Verdict::Failed { .. }, Outcome::Unanswered { .. }) => &self.not_answered,
+        };
+        counter.increment(1);
+        self.seconds.record(took.as_secs_f64());
+    }
+
+    pub(super) fn given_up(&self, count: usize) {
+        self.given_up.increment(count as u64);
+    }
+
+    pub(super) fn verified(&self, confirmed: bool) {
+        let counter = if confirmed { &self.verified } else { &self.unverified };
+        counter.increment(1);
+    }
+
+    pub(super) fn published(&self) {
+        self.published.increment(1);
+    }
+
+    pub(super) fn fetch_failed(&self) {
+        self.fetch_failed.increment(1);
+    }
+}
