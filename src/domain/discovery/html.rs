@@ -4,7 +4,7 @@ use html5gum::emitters::default::DefaultEmitter;
 use html5gum::{HtmlString, StartTag, Token, Tokenizer};
 use url::Url;
 
-use super::Discovered;
+use super::{Discovered, resolve};
 
 /// Links that are looked at in one document.
 const MAX_LINKS: usize = 256;
@@ -38,7 +38,7 @@ pub(super) fn links(document: &Url, text: &str) -> Discovered {
         };
         match tag.name.as_slice() {
             b"base" if base.is_none() => {
-                base = attribute(&tag, b"href").and_then(|href| document.join(&href).ok())
+                base = attribute(&tag, b"href").and_then(|href| resolve(&href, document));
             }
             b"link" if links.len() < MAX_LINKS => {
                 links.extend(attribute(&tag, b"rel").zip(attribute(&tag, b"href")))

@@ -45,9 +45,7 @@ pub fn discover<'a>(
 ) -> Discovered {
     let mut headers = Discovered::default();
     for link in link::parse(link_headers) {
-        for rel in &link.rels {
-            headers.add(rel, &link.target, document);
-        }
+        headers.add(&link.rels.join(" "), &link.target, document);
     }
     if headers.self_url.is_some() && !headers.hubs.is_empty() {
         return headers;
@@ -81,42 +79,46 @@ fn in_body(document: &Url, content_type: Option<&str>, body: &[u8]) -> Discovere
 impl Discovered {
     /// Takes in one link; `rels` is the attribute as it stands, perhaps with several relations.
     fn add(&mut self, rels: &str, target: &str, base: &Url) {
-        for rel in rels.split_ascii_whitespace() {
-            if rel.eq_ignore_ascii_case("self") && self.self_url.is_none() {
-                self.self_url = resolve(target, base);
-            } else if rel.eq_ignore_ascii_case("hub") && self.hubs.len() < MAX_HUBS {
-                self.hubs
-                    .extend(resolve(target, base).filter(|hub| !self.hubs.contains(hub)));
-            }
+        let is = |name: &str| {
+            let mut rels = rels.split_ascii_whitespace();
+            rels.any(|rel| rel.eq_ignore_ascii_case(name))
+        };
+        if is("self") && self.self_url.is_none() {
+            self.self_url = advertised(target, base);
+        }
+        if is("hub") && self.hubs.len() < MAX_HUBS {
+            let hub = advertised(target, base).filter(|hub| !self.hubs.contains(hub));
+            self.hubs.extend(hub);
         }
     }
 }
 
 /// The URL to remember for a target: its own words where those are a whole URL, else what it resolves to.
-fn resolve(target: &str, base: &Url) -> Option<String> {
+fn advertised(target: &str, base: &Url) -> Option<String> {
+    let resolved = resolve(target, base)?;
     let target = target.trim();
-    // An empty `href` is a setting left blank, not a link of the document to itself.
-    if target.is_empty() || target.len() > MAX_URL {
-        return None;
-    }
-    let resolved = base
-        .join(target)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))?;
-    let advertised = if is_whole(target) {
+    Some(if is_whole(target) {
         target.to_owned()
     } else {
         resolved.into()
-    };
-    (advertised.len() <= MAX_URL).then_some(advertised)
+    })
+}
+
+/// The web URL that a target means; an empty one is a setting left blank, and means none.
+fn resolve(target: &str, base: &Url) -> Option<Url> {
+    let target = target.trim();
+    if target.is_empty() || target.len() > MAX_URL {
+        return None;
+    }
+    let url = base.join(target).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= MAX_URL).then_some(url)
 }
 
 /// Whether the text is an absolute web URL that can be sent on just as it is.
 fn is_whole(target: &str) -> bool {
-    let has_scheme = |scheme: &str| {
-        target
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    let begins = |scheme: &str| {
+        let start = target.get(..scheme.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
-    (has_scheme("http://") || has_scheme("https://")) && link::is_plain(target)
+    (begins("http://") || begins("https://")) && link::is_plain(target)
 }

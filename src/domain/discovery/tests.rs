@@ -304,6 +304,16 @@ fn limits_hubs_and_lengths() {
 }
 
 #[test]
+fn a_base_grows_no_longer_than_a_url() {
+    let channels = "<channel xml:base='a/'>".repeat(MAX_URL);
+    let found = in_body(
+        "text/xml",
+        format!("<rss>{channels}<link rel='self' href='.'/>"),
+    );
+    assert!(found.self_url.is_some_and(|url| url.len() > MAX_URL / 2));
+}
+
+#[test]
 fn depth_costs_nothing() {
     for (open, link) in [
         ("<a>", "<link rel=hub href='https://h/'>"),

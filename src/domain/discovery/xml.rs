@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{Namespace, ResolveResult};
 use url::Url;
 
-use super::{Discovered, MAX_URL};
+use super::{Discovered, MAX_URL, resolve};
 
 /// Atom 1.0, and the draft of it that some feeds still name.
 const ATOM: [Namespace; 2] = [
@@ -108,9 +108,8 @@ fn add(link: &BytesStart<'_>, base: &Url, found: &mut Discovered) {
 }
 
 fn base_of(element: &BytesStart<'_>, outer: Url) -> Url {
-    attribute(element, "xml:base")
-        .and_then(|base| outer.join(base.trim()).ok())
-        .unwrap_or(outer)
+    let base = attribute(element, "xml:base").and_then(|base| resolve(&base, &outer));
+    base.unwrap_or(outer)
 }
 
 fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
