@@ -50,12 +50,7 @@ impl Edition {
     }
 
     /// The headers of the delivery to one target. Without a secret there is no signature (HUB-52).
-    pub fn headers(
-        &self,
-        target: TargetId,
-        secret: Option<&Secret>,
-        method: Method,
-    ) -> HeaderMap {
+    pub fn headers(&self, target: TargetId, secret: Option<&Secret>, method: Method) -> HeaderMap {
         let mut headers = self.common.clone();
         headers.insert(
             DELIVERY,
@@ -94,13 +89,21 @@ mod tests {
             size: 2,
             accepted_at: Timestamp(0),
         };
-        Edition::new(publication, Bytes::from_static(b"hi"), &HeaderValue::from_static("Fanfare/0"))
+        Edition::new(
+            publication,
+            Bytes::from_static(b"hi"),
+            &HeaderValue::from_static("Fanfare/0"),
+        )
     }
 
     fn target() -> TargetId {
         TargetId {
-            topic: TopicUrl::parse("http://t.example/feed").expect("a topic").id(),
-            callback: CallbackUrl::parse("http://c.example/").expect("a callback").id(),
+            topic: TopicUrl::parse("http://t.example/feed")
+                .expect("a topic")
+                .id(),
+            callback: CallbackUrl::parse("http://c.example/")
+                .expect("a callback")
+                .id(),
         }
     }
 
@@ -112,7 +115,11 @@ mod tests {
             headers["link"],
             "<http://t.example/feed>; rel=\"self\", <http://hub.example/>; rel=\"hub\""
         );
-        assert!(headers.keys().all(|name| !name.as_str().contains("signature")));
+        assert!(
+            headers
+                .keys()
+                .all(|name| !name.as_str().contains("signature"))
+        );
     }
 
     #[test]
@@ -120,14 +127,21 @@ mod tests {
         let secret = Secret::parse("hush").expect("a secret");
         for method in Method::ALL {
             let headers = edition().headers(target(), Some(&secret), method);
-            assert_eq!(headers["x-hub-signature"], sign(method, &secret, b"hi").as_str());
-            assert_eq!(headers["x-hub-signature-256"], sign(Method::Sha256, &secret, b"hi").as_str());
+            assert_eq!(
+                headers["x-hub-signature"],
+                sign(method, &secret, b"hi").as_str()
+            );
+            assert_eq!(
+                headers["x-hub-signature-256"],
+                sign(Method::Sha256, &secret, b"hi").as_str()
+            );
         }
     }
 
     #[test]
     fn the_delivery_id_is_the_same_on_every_repeat_and_another_for_another_target() {
-        let id = |target| edition().headers(target, None, Method::Sha1)["x-fanfare-delivery"].clone();
+        let id =
+            |target| edition().headers(target, None, Method::Sha1)["x-fanfare-delivery"].clone();
         let mut other = target();
         other.callback.0[0] ^= 1;
         assert_eq!(id(target()), id(target()));

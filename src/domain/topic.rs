@@ -147,7 +147,10 @@ mod tests {
         let (mut one, mut other) = (topic("http://a.example/"), topic("http://b.example/"));
         one.adopt(&mut other);
         assert!(other.adopt(&mut one).is_empty());
-        assert_eq!((one.canonical_id(), other.canonical_id()), (other.id(), other.id()));
+        assert_eq!(
+            (one.canonical_id(), other.canonical_id()),
+            (other.id(), other.id())
+        );
         assert_eq!(other.members(), vec![other.id(), one.id()]);
     }
 }

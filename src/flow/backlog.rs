@@ -15,7 +15,10 @@ const PAGE: usize = 100;
 
 impl Hub {
     /// Works on a target's backlog until it is empty, or until a failure sets the next time.
-    pub(super) async fn run_backlog(self: &Arc<Self>, job: Backlog) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn run_backlog(
+        self: &Arc<Self>,
+        job: Backlog,
+    ) -> Result<Vec<Job>, StoreError> {
         let id = job.target;
         while let Some(announced) = self.turns.resume(id) {
             let Some(Job::Backlog(head)) = self.store.job(JobId::Backlog(id)).await? else {
@@ -110,7 +113,10 @@ impl Hub {
                     });
                 }
                 self.store.commit(changes).await?;
-                Ok(Some(vec![wake_up(target.id, due.min(self.give_up_time(entry)))]))
+                Ok(Some(vec![wake_up(
+                    target.id,
+                    due.min(self.give_up_time(entry)),
+                )]))
             }
         }
     }

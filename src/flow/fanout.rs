@@ -18,9 +18,9 @@ use super::Hub;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::job::{Fanout, Job, JobId};
+use crate::domain::publication::Publication;
 use crate::domain::retry::Passage;
 use crate::domain::subscription::Subscription;
-use crate::domain::publication::Publication;
 use crate::domain::value::{TargetId, Timestamp, TopicId};
 use crate::store::{Change, StoreError, Target, Waiting};
 
@@ -140,7 +140,9 @@ impl Hub {
         if let Passage::NotBefore(until) = self.gates.passage(&gate) {
             return self.carry_later(edition, target, until, None).await;
         }
-        let attempt = self.deliver(edition, *id, subscription, &gate, permit).await;
+        let attempt = self
+            .deliver(edition, *id, subscription, &gate, permit)
+            .await;
         match attempt.outcome.verdict() {
             Verdict::Delivered => {
                 if self.turns.end(*id) {
@@ -227,7 +229,9 @@ impl Run {
 
     async fn page(&self, topic: TopicId) -> Option<Vec<Target>> {
         let after = self.job.cursor.after;
-        self.hub.at_last(|| self.hub.store.targets(topic, after, PAGE)).await
+        self.hub
+            .at_last(|| self.hub.store.targets(topic, after, PAGE))
+            .await
     }
 
     /// False if the process stops before the target is taken care of.
@@ -240,9 +244,17 @@ impl Run {
         self.job.tally.targets += 1;
         let in_turn = self.hub.turns.begin(target.id);
         let origin = target.subscription.callback.origin();
-        let due = if in_turn { self.hub.gates.closed_until(origin) } else { Some(now) };
+        let due = if in_turn {
+            self.hub.gates.closed_until(origin)
+        } else {
+            Some(now)
+        };
         if let Some(due) = due {
-            self.waits.push(Wait { target, due, in_turn });
+            self.waits.push(Wait {
+                target,
+                due,
+                in_turn,
+            });
             return self.waits.len() < WAITS || self.flush_waits().await;
         }
         let room = self.room().await;
@@ -317,7 +329,12 @@ impl Run {
         if !self.hub.commit_at_last(changes.collect()).await {
             return false;
         }
-        for Wait { target, due, in_turn } in self.waits.drain(..) {
+        for Wait {
+            target,
+            due,
+            in_turn,
+        } in self.waits.drain(..)
+        {
             self.hub.knock(target.id, due);
             if in_turn {
                 self.hub.end_turn(target.id, due);

@@ -51,7 +51,10 @@ impl Hub {
         let ours = self.url.trim_end_matches('/');
         match hubs.iter().any(|hub| hub.trim_end_matches('/') == ours) {
             true => Ok(()),
-            false => Err(format!("the topic {topic} does not name {} as its hub", self.url)),
+            false => Err(format!(
+                "the topic {topic} does not name {} as its hub",
+                self.url
+            )),
         }
     }
 
@@ -105,7 +108,8 @@ impl Hub {
     async fn unchanged(&self, job: &Fetch, pinged: Topic) -> Result<Vec<Job>, StoreError> {
         let mut topic = self.canonical(pinged).await?;
         topic.last_fetch = Some(self.fetch_note("unchanged"));
-        self.close(job, vec![Change::PutTopic(topic)], Stage::Unchanged).await
+        self.close(job, vec![Change::PutTopic(topic)], Stage::Unchanged)
+            .await
     }
 
     async fn not_fetched(
@@ -126,7 +130,9 @@ impl Hub {
         job.failures += 1;
         let cap = self.settings.delivery.retry_after_max;
         let asked = error.retry_after();
-        let delay = self.fetch_schedule.delay_at_least(job.failures, jitter(), asked, cap);
+        let delay = self
+            .fetch_schedule
+            .delay_at_least(job.failures, jitter(), asked, cap);
         job.due = self.clock.now().plus(delay);
         let stage = Stage::Fetching {
             last_failure: Some(reason),
@@ -197,7 +203,10 @@ impl Hub {
 
     /// Who fetches, for how many (HUB-81).
     fn fetch_user_agent(&self, subscribers: u64) -> String {
-        format!("{} (+{}; {subscribers} subscribers)", self.product, self.url)
+        format!(
+            "{} (+{}; {subscribers} subscribers)",
+            self.product, self.url
+        )
     }
 
     /// Pings for this topic share this fetch from now on, until it begins.
@@ -235,7 +244,13 @@ fn owner(pinged: &TopicUrl, content: &client::Content, found: &Discovered) -> To
         TopicUrl::parse(text).ok().filter(|_| same_host)
     });
     match named {
-        Some(url) if pinged.fetchable().is_some_and(|pinged| pinged.host_str() == content.final_url.host_str()) => url,
+        Some(url)
+            if pinged
+                .fetchable()
+                .is_some_and(|pinged| pinged.host_str() == content.final_url.host_str()) =>
+        {
+            url
+        }
         _ => pinged.clone(),
     }
 }

@@ -39,9 +39,14 @@ impl Default for Meters {
             "Verifications of intent, by what the callback said"
         );
         describe_counter!("fanfare_publications_total", "Publications accepted");
-        describe_counter!("fanfare_fetch_failures_total", "Fetches of topics that failed");
-        let attempts = |outcome: &'static str| counter!("fanfare_attempts_total", "outcome" => outcome);
-        let verifications = |answer: &'static str| counter!("fanfare_verifications_total", "answer" => answer);
+        describe_counter!(
+            "fanfare_fetch_failures_total",
+            "Fetches of topics that failed"
+        );
+        let attempts =
+            |outcome: &'static str| counter!("fanfare_attempts_total", "outcome" => outcome);
+        let verifications =
+            |answer: &'static str| counter!("fanfare_verifications_total", "answer" => answer);
         Self {
             delivered: attempts("delivered"),
             gone: attempts("gone"),
@@ -74,7 +79,11 @@ impl Meters {
     }
 
     pub(super) fn verified(&self, confirmed: bool) {
-        let counter = if confirmed { &self.verified } else { &self.unverified };
+        let counter = if confirmed {
+            &self.verified
+        } else {
+            &self.unverified
+        };
         counter.increment(1);
     }
 

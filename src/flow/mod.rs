@@ -12,8 +12,8 @@
 //! `work` is the one loop that runs the durable jobs; `turns` keeps the order for each target, `gate` the limits for each
 //! origin; `sweep` ends what time ends.
 
-pub mod clock;
 mod backlog;
+pub mod clock;
 mod deliver;
 mod fanout;
 mod fetch;
@@ -40,7 +40,9 @@ use self::clock::{Clock, jitter};
 use self::gate::{GateRules, Gates};
 use self::meters::Meters;
 use self::publish::Stripes;
-use self::settings::{CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings};
+use self::settings::{
+    CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
+};
 use self::turns::Turns;
 use self::work::{Capacity, Work};
 use crate::domain::retry::Schedule;
@@ -154,7 +156,8 @@ impl Hub {
         let user_agent = format!("{product} (+{url})");
         Self {
             clock,
-            user_agent: HeaderValue::from_str(&user_agent).unwrap_or_else(|_| HeaderValue::from_static("Fanfare")),
+            user_agent: HeaderValue::from_str(&user_agent)
+                .unwrap_or_else(|_| HeaderValue::from_static("Fanfare")),
             leases: LeasePolicy {
                 default: settings.subscriptions.default_lease,
                 min: settings.subscriptions.min_lease,
@@ -191,7 +194,7 @@ impl Hub {
     /// The store's, while taking over.
     pub async fn start(self: &Arc<Self>) -> Result<usize, StoreError> {
         let taken_over = work::take_over(self).await?;
-        self.tracker.spawn(work::run(Arc::clone(self), self.stop.clone()));
+        self.tracker.spawn(work::run(Arc::clone(self)));
         self.tracker.spawn(Arc::clone(self).sweep_regularly());
         Ok(taken_over)
     }
@@ -215,12 +218,15 @@ impl Hub {
     /// The delay after so many failed attempts in a row.
     fn retry_delay(&self, failures: u32, asked: Option<Duration>) -> Duration {
         let cap = self.settings.delivery.retry_after_max;
-        self.delivery_schedule.delay_at_least(failures, jitter(), asked, cap)
+        self.delivery_schedule
+            .delay_at_least(failures, jitter(), asked, cap)
     }
 
     /// Commits, again and again until it works. False if the process stops before that.
     async fn commit_at_last(&self, changes: Vec<Change>) -> bool {
-        self.at_last(|| self.store.commit(changes.clone())).await.is_some()
+        self.at_last(|| self.store.commit(changes.clone()))
+            .await
+            .is_some()
     }
 
     /// Asks the store, again and again until it answers. `None` if the process stops before that.

@@ -103,7 +103,11 @@ impl Hub {
     ///
     /// # Errors
     /// The store's: nothing is published then.
-    pub async fn push(&self, topic: TopicUrl, content: Content) -> Result<PublicationId, StoreError> {
+    pub async fn push(
+        &self,
+        topic: TopicUrl,
+        content: Content,
+    ) -> Result<PublicationId, StoreError> {
         let _turn = self.publishing.lock(topic.id()).await;
         let known = self.topic_or_new(&topic).await?;
         let topic = self.canonical(known).await?;
@@ -114,14 +118,21 @@ impl Hub {
     ///
     /// # Errors
     /// The store's: the topic stands as before then.
-    pub async fn host(&self, name: &str, content_type: String, body: Bytes) -> Result<Announced, StoreError> {
+    pub async fn host(
+        &self,
+        name: &str,
+        content_type: String,
+        body: Bytes,
+    ) -> Result<Announced, StoreError> {
         let url = self.hosted_url(name);
         let _turn = self.publishing.lock(url.id()).await;
         let digest = digest(&body);
         let before = self.store.hosted(url.id()).await?.map(|(hosted, _)| hosted);
         let created = before.is_none();
         let modified_at = match &before {
-            Some(old) if old.digest == digest && old.content_type == content_type => old.modified_at,
+            Some(old) if old.digest == digest && old.content_type == content_type => {
+                old.modified_at
+            }
             _ => self.clock.now(),
         };
         let hosted = Hosted {
@@ -178,11 +189,19 @@ impl Hub {
     ) -> Result<PublicationId, StoreError> {
         let id = new_publication_id();
         if topic.digest == Some(digest(&content.body)) {
-            changes.push(Change::Receive(self.receipt(id, topic.url, Stage::Unchanged)));
+            changes.push(Change::Receive(self.receipt(
+                id,
+                topic.url,
+                Stage::Unchanged,
+            )));
             self.store.commit(changes).await?;
             return Ok(id);
         }
-        changes.push(Change::Receive(self.receipt(id, topic.url.clone(), Stage::Delivering)));
+        changes.push(Change::Receive(self.receipt(
+            id,
+            topic.url.clone(),
+            Stage::Delivering,
+        )));
         let (more, fanout) = self.publication(id, topic, content);
         changes.extend(more);
         self.store.commit(changes).await?;
@@ -191,7 +210,12 @@ impl Hub {
     }
 
     /// The changes that make content a publication, and the fan-out that follows.
-    pub(super) fn publication(&self, id: PublicationId, mut topic: Topic, content: Content) -> (Vec<Change>, Job) {
+    pub(super) fn publication(
+        &self,
+        id: PublicationId,
+        mut topic: Topic,
+        content: Content,
+    ) -> (Vec<Change>, Job) {
         topic.self_url = content.self_url;
         topic.hubs = content.hubs;
         topic.digest = Some(digest(&content.body));
@@ -199,7 +223,10 @@ impl Hub {
         let publication = Publication {
             id,
             content_type: content.content_type,
-            self_url: topic.self_url.clone().unwrap_or_else(|| topic.url.to_string()),
+            self_url: topic
+                .self_url
+                .clone()
+                .unwrap_or_else(|| topic.url.to_string()),
             hubs: vec![self.advertised_hub(&topic.hubs)],
             size: content.body.len() as u64,
             accepted_at: self.clock.now(),

@@ -107,7 +107,9 @@ impl Hub {
             target,
             verified_at: None,
         };
-        self.store.commit(vec![end, Change::Put(job.clone())]).await?;
+        self.store
+            .commit(vec![end, Change::Put(job.clone())])
+            .await?;
         self.work.schedule(job);
         Ok(true)
     }
@@ -177,14 +179,21 @@ impl Hub {
             host.is_some_and(|host| hosts.iter().any(|pattern| pattern.matches(as_ref(host))))
         };
         if !settings.topic_hosts.is_empty() && !serves(&settings.topic_hosts, &topic_host) {
-            let served: Vec<String> = settings.topic_hosts.iter().map(ToString::to_string).collect();
+            let served: Vec<String> = settings
+                .topic_hosts
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             return Err(format!(
                 "hub.topic: this hub serves topics of {} only, not of {}",
                 served.join(", "),
                 request.topic
             ));
         }
-        if serves(&settings.callback_hosts_deny, &host_of(request.callback.as_str())) {
+        if serves(
+            &settings.callback_hosts_deny,
+            &host_of(request.callback.as_str()),
+        ) {
             let host = request.callback.host();
             return Err(format!("hub.callback: this hub does not call {host}"));
         }
@@ -197,7 +206,10 @@ impl Hub {
                     );
                 }
                 InsecureSecret::Warn => {
-                    tracing::warn!(origin = request.callback.origin(), "a secret for a callback without https");
+                    tracing::warn!(
+                        origin = request.callback.origin(),
+                        "a secret for a callback without https"
+                    );
                 }
             }
         }

@@ -121,8 +121,14 @@ impl Hub {
         let mut after = None;
         loop {
             let page = self.store.receipts(after, PAGE).await?;
-            let old: Vec<&Receipt> = page.iter().filter(|receipt| receipt.accepted_at < horizon).collect();
-            let changes = old.iter().filter(|receipt| has_ended(receipt)).map(|receipt| Change::Prune(receipt.id));
+            let old: Vec<&Receipt> = page
+                .iter()
+                .filter(|receipt| receipt.accepted_at < horizon)
+                .collect();
+            let changes = old
+                .iter()
+                .filter(|receipt| has_ended(receipt))
+                .map(|receipt| Change::Prune(receipt.id));
             let changes: Vec<Change> = changes.collect();
             if !changes.is_empty() {
                 self.store.commit(changes).await?;
@@ -159,8 +165,14 @@ impl Hub {
             for topic in page {
                 let idle = topic.last_activity().is_none_or(|at| at < horizon);
                 let alone = topic.alias_of.is_none() && topic.aliases.is_empty();
-                if idle && alone && self.audience(&topic).await? == 0 && self.store.hosted(topic.id()).await?.is_none() {
-                    self.store.commit(vec![Change::ForgetTopic(topic.id())]).await?;
+                if idle
+                    && alone
+                    && self.audience(&topic).await? == 0
+                    && self.store.hosted(topic.id()).await?.is_none()
+                {
+                    self.store
+                        .commit(vec![Change::ForgetTopic(topic.id())])
+                        .await?;
                 }
             }
         }

@@ -29,7 +29,10 @@ pub(super) enum Answer {
 
 impl Hub {
     /// Asks, and makes what follows durable. Who does not answer is asked again for hours (HUB-74).
-    pub(super) async fn run_verify(self: &Arc<Self>, mut job: Verify) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn run_verify(
+        self: &Arc<Self>,
+        mut job: Verify,
+    ) -> Result<Vec<Job>, StoreError> {
         let intent = &job.intent;
         let finish = Change::Finish(JobId::Verify(intent.id));
         if let Err(reason) = self.validate(intent).await {
@@ -47,7 +50,10 @@ impl Hub {
             }
             Answer::Silent(error) if error.is_retryable() && self.may_ask_again(&job) => {
                 job.failures += 1;
-                job.due = self.clock.now().plus(self.verify_schedule.delay(job.failures, jitter()));
+                job.due = self
+                    .clock
+                    .now()
+                    .plus(self.verify_schedule.delay(job.failures, jitter()));
                 let later = Job::Verify(job);
                 self.store.commit(vec![Change::Put(later.clone())]).await?;
                 Ok(vec![later])
@@ -73,10 +79,14 @@ impl Hub {
         };
         if let Err(error) = heard
             && error.is_retryable()
-            && usize::try_from(job.failures).is_ok_and(|failures| failures < self.verify_schedule.len())
+            && usize::try_from(job.failures)
+                .is_ok_and(|failures| failures < self.verify_schedule.len())
         {
             job.failures += 1;
-            job.due = self.clock.now().plus(self.verify_schedule.delay(job.failures, jitter()));
+            job.due = self
+                .clock
+                .now()
+                .plus(self.verify_schedule.delay(job.failures, jitter()));
             let later = Job::Deny(job);
             self.store.commit(vec![Change::Put(later.clone())]).await?;
             return Ok(vec![later]);
@@ -125,7 +135,9 @@ impl Hub {
             };
             return Ok((vec![end], Vec::new()));
         }
-        if previous.is_none() && let Err(reason) = self.room_at_host(&intent.callback).await? {
+        if previous.is_none()
+            && let Err(reason) = self.room_at_host(&intent.callback).await?
+        {
             let deny = self.denial(&intent.topic, &intent.callback, reason);
             return Ok((vec![Change::Put(deny.clone())], vec![deny]));
         }

@@ -13,8 +13,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Hub;
 use crate::domain::job::{Job, JobId};
@@ -236,18 +234,24 @@ pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
         after = Some(last.id());
         count += page.len();
         for job in page {
-            match &job {
-                Job::Backlog(job) => hub.turns.enlist(job.target),
-                Job::Fetch(job) => hub.announce_fetch(job),
-                _ => {}
+            match job {
+                Job::Backlog(job) => hub.knock(job.target, job.due),
+                Job::Fanout(job) => {
+                    let job = hub.recover_fanout(job).await?;
+                    hub.work.schedule(Job::Fanout(job));
+                }
+                Job::Fetch(job) => {
+                    hub.announce_fetch(&job);
+                    hub.work.schedule(Job::Fetch(job));
+                }
+                job => hub.work.schedule(job),
             }
-            hub.work.schedule(job);
         }
     }
 }
 
-/// Runs jobs until `stop`, and then no new ones. Their tasks live on `tracker`.
-pub async fn run(hub: Arc<Hub>, tracker: TaskTracker, stop: CancellationToken) {
+/// Runs jobs, each on a task of its own, until the hub stops; then no new ones.
+pub async fn run(hub: Arc<Hub>) {
     loop {
         let now = hub.clock.now();
         hub.work.beat.store(now.0, Ordering::Relaxed);
@@ -255,13 +259,13 @@ pub async fn run(hub: Arc<Hub>, tracker: TaskTracker, stop: CancellationToken) {
             let mut state = hub.work.lock();
             state.ripen(now);
             while let Some(job) = state.start_next() {
-                tracker.spawn(run_one(Arc::clone(&hub), job));
+                hub.tracker.spawn(run_one(Arc::clone(&hub), job));
             }
             state.next_due()
         };
         let pause = next_due.map_or(HEARTBEAT, |due| due.since(now).min(HEARTBEAT));
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = hub.stop.cancelled() => return,
             () = hub.work.woken.notified() => {}
             () = tokio::time::sleep(pause) => {}
         }

@@ -205,11 +205,7 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Target>>;
     /// All subscriptions, in key order.
-    async fn subscriptions(
-        &self,
-        after: Option<TargetId>,
-        limit: usize,
-    ) -> Result<Vec<Target>>;
+    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>>;
     /// How many subscriptions a topic has; lapsed ones count until they are swept.
     async fn subscribers(&self, topic: TopicId) -> Result<u64>;
     /// How many subscriptions have callbacks at a host.

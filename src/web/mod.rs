@@ -1,2 +1,3 @@
 //! web
+pub mod form;
 pub mod settings;
