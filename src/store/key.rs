@@ -209,7 +209,8 @@ mod tests {
 
     fn topics() -> impl Strategy<Value = TopicId> {
         // Few values in each byte, so that equal beginnings happen.
-        prop::array::uniform16(prop_oneof![Just(0), Just(255), any::<u8>()]).prop_map(TopicId)
+        let bytes = prop::array::uniform16(prop_oneof![Just(0), Just(255), any::<u8>()]);
+        bytes.prop_map(TopicId).boxed()
     }
 
     fn ids() -> impl Strategy<Value = PublicationId> {
