@@ -14,6 +14,24 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+mod apply;
+mod backlog;
+mod engine;
+mod key;
+mod overlay;
+mod quarantine;
+mod record;
+mod sled;
+mod writer;
+
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+pub mod memory;
+
+pub use self::sled::{SledStore, StoreOptions};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::job::{Job, JobId};
@@ -44,6 +62,18 @@ pub enum StoreError {
         /// What is wrong.
         cause: String,
     },
+    /// A newer binary wrote the data folder in a way that this one cannot know.
+    #[error(
+        "the data folder {folder} has format {found} and this binary knows formats up to {known}; start the newer version again"
+    )]
+    Newer {
+        /// The folder.
+        folder: String,
+        /// Its format.
+        found: u64,
+        /// The newest format that this binary reads.
+        known: u64,
+    },
     /// The engine failed: nothing of the commit is durable.
     #[error("the store cannot write: {0}")]
     Unavailable(String),
@@ -71,7 +101,7 @@ pub struct Target {
 }
 
 /// One publication that waits for a target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// The publication.
     pub publication: PublicationId,

@@ -1,0 +1,245 @@
+//! What each change means in rows. In: a change, and the rows as they stand. Out: the rows as they will stand. Nothing
+//! here writes to disk, and each change finds out by itself whether it was already made.
+
+use bytes::Bytes;
+
+use super::key::{CHUNK_BYTES, Group, Key};
+use super::overlay::Overlay;
+use super::{BacklogLimits, Change, Result, backlog};
+use crate::domain::attempt::Attempt;
+use crate::domain::job::{Job, JobId};
+use crate::domain::receipt::{Missing, MissingState, Receipt, Stage, Tally};
+use crate::domain::subscription::Subscription;
+use crate::domain::topic::Topic;
+use crate::domain::value::{CallbackUrl, PublicationId, TargetId, Timestamp, TopicId};
+
+/// Makes one change.
+pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) -> Result<()> {
+    match change {
+        Change::Put(Job::Backlog(_)) | Change::Finish(JobId::Backlog(_)) => {}
+        Change::Put(job) => rows.put(&Key::Job(job.id()), job),
+        Change::Finish(id) => rows.remove(&Key::Job(*id)),
+        Change::Activate(subscription) => activate(rows, subscription)?,
+        Change::End {
+            target,
+            verified_at,
+        } => end(rows, *target, *verified_at)?,
+        Change::PutTopic(topic) => rows.put(&Key::Topic(topic.id()), topic),
+        Change::ForgetTopic(topic) => rows.remove(&Key::Topic(*topic)),
+        Change::Host(hosted, body) => {
+            let topic = hosted.topic.id();
+            unhost(rows, topic)?;
+            rows.put(&Key::Hosted(topic), hosted);
+            put_chunks(rows, body, |index| Key::HostedChunk(topic, index));
+        }
+        Change::Unhost(topic) => unhost(rows, *topic)?,
+        Change::Receive(receipt) => {
+            let key = Key::Receipt(receipt.id);
+            if !rows.exists(&key)? {
+                rows.put(&key, receipt);
+            }
+        }
+        Change::Bundle(bundle) => rows.put(&Key::Bundle(bundle.id), bundle),
+        Change::Stage(id, stage) => {
+            update_receipt(rows, *id, |receipt| receipt.stage = stage.clone())?
+        }
+        Change::Journal(publication, body) => {
+            let id = publication.id;
+            rows.put(&Key::Publication(id), publication);
+            put_chunks(rows, body, |index| Key::BodyChunk(id, index));
+        }
+        Change::Visited(id, tally) => visited(rows, *id, *tally)?,
+        Change::Wait {
+            target,
+            callback,
+            entry,
+            due,
+            failed,
+        } => backlog::wait(
+            rows,
+            *target,
+            callback,
+            entry,
+            *due,
+            failed.as_ref(),
+            limits,
+        )?,
+        Change::Settle {
+            target,
+            publication,
+            at,
+        } => backlog::settle(rows, *target, *publication, *at)?,
+        Change::GiveUp {
+            target,
+            publication,
+        } => backlog::give_up(rows, *target, *publication)?,
+        Change::Postpone {
+            target,
+            publication,
+            due,
+            failures,
+            attempt,
+        } => backlog::postpone(rows, *target, *publication, *due, *failures, attempt)?,
+        Change::Lose {
+            target,
+            callback,
+            publication,
+            attempt,
+        } => lose(rows, *target, callback, *publication, attempt)?,
+        Change::Prune(id) => prune(rows, *id)?,
+    }
+    Ok(())
+}
+
+fn activate(rows: &mut Overlay, subscription: &Subscription) -> Result<()> {
+    let target = subscription.id();
+    let key = Key::Subscription(target);
+    if !rows.exists(&key)? {
+        count(rows, &Key::Subscribers(target.topic), 1)?;
+        count(rows, &at_host(&subscription.callback), 1)?;
+    }
+    rows.put(&key, subscription);
+    let topic = Key::Topic(target.topic);
+    if !rows.exists(&topic)? {
+        rows.put(&topic, &Topic::new(subscription.topic.clone()));
+    }
+    Ok(())
+}
+
+fn end(rows: &mut Overlay, target: TargetId, verified_at: Option<Timestamp>) -> Result<()> {
+    let key = Key::Subscription(target);
+    let subscription = rows.record::<Subscription>(&key)?;
+    let is_another = |subscription: &Subscription| {
+        verified_at.is_some_and(|verified_at| subscription.verified_at != verified_at)
+    };
+    if subscription.as_ref().is_some_and(is_another) {
+        return Ok(());
+    }
+    if rows.exists(&key)? {
+        rows.remove(&key);
+        count(rows, &Key::Subscribers(target.topic), -1)?;
+        if let Some(subscription) = subscription {
+            count(rows, &at_host(&subscription.callback), -1)?;
+        }
+    }
+    backlog::end(rows, target)
+}
+
+fn unhost(rows: &mut Overlay, topic: TopicId) -> Result<()> {
+    if rows.exists(&Key::Hosted(topic))? {
+        rows.remove(&Key::Hosted(topic));
+        for chunk in rows.keys(Group::HostedChunks(topic))? {
+            rows.remove(&chunk);
+        }
+    }
+    Ok(())
+}
+
+fn put_chunks(rows: &mut Overlay, body: &Bytes, key: impl Fn(u32) -> Key) {
+    for (index, chunk) in (0..).zip(body.chunks(CHUNK_BYTES)) {
+        rows.put_bytes(&key(index), chunk);
+    }
+}
+
+fn visited(rows: &mut Overlay, id: PublicationId, tally: Tally) -> Result<()> {
+    rows.remove(&Key::Job(JobId::Fanout(id)));
+    update_receipt(rows, id, |receipt| {
+        if receipt.stage != Stage::Visited {
+            receipt.stage = Stage::Visited;
+            receipt.tally = receipt.tally.merged(tally);
+        }
+    })?;
+    drop_unwanted_body(rows, id)
+}
+
+fn lose(
+    rows: &mut Overlay,
+    target: TargetId,
+    callback: &CallbackUrl,
+    publication: PublicationId,
+    attempt: &Attempt,
+) -> Result<()> {
+    let key = Key::Missing(publication, target);
+    if rows.exists(&key)? {
+        return backlog::note_attempt(rows, target, publication, attempt);
+    }
+    if rows.exists(&Key::Receipt(publication))? {
+        rows.put(
+            &key,
+            &Missing {
+                target,
+                callback: callback.clone(),
+                state: MissingState::Gone,
+                last_attempt: Some(attempt.clone()),
+            },
+        );
+        update_receipt(rows, publication, |receipt| receipt.tally.gone += 1)?;
+    }
+    Ok(())
+}
+
+fn prune(rows: &mut Overlay, id: PublicationId) -> Result<()> {
+    for key in rows.keys(Group::Missing(id))? {
+        if let Key::Missing(_, target) = key {
+            backlog::take_entry(rows, target, id)?;
+        }
+        rows.remove(&key);
+    }
+    for key in [
+        Key::Receipt(id),
+        Key::Bundle(id),
+        Key::Job(JobId::Fetch(id)),
+        Key::Job(JobId::Fanout(id)),
+    ] {
+        rows.remove(&key);
+    }
+    drop_body(rows, id)
+}
+
+/// The body goes when every target was visited and nobody waits.
+pub(super) fn drop_unwanted_body(rows: &mut Overlay, id: PublicationId) -> Result<()> {
+    let is_wanted = rows
+        .record::<Receipt>(&Key::Receipt(id))?
+        .is_some_and(|receipt| receipt.stage != Stage::Visited || receipt.tally.backlog > 0);
+    if is_wanted {
+        Ok(())
+    } else {
+        drop_body(rows, id)
+    }
+}
+
+fn drop_body(rows: &mut Overlay, id: PublicationId) -> Result<()> {
+    if rows.exists(&Key::Publication(id))? {
+        rows.remove(&Key::Publication(id));
+        for chunk in rows.keys(Group::BodyChunks(id))? {
+            rows.remove(&chunk);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn update_receipt(
+    rows: &mut Overlay,
+    id: PublicationId,
+    update: impl FnOnce(&mut Receipt),
+) -> Result<()> {
+    let key = Key::Receipt(id);
+    if let Some(mut receipt) = rows.record::<Receipt>(&key)? {
+        update(&mut receipt);
+        rows.put(&key, &receipt);
+    }
+    Ok(())
+}
+
+fn at_host(callback: &CallbackUrl) -> Key {
+    Key::AtHost(callback.host().to_owned())
+}
+
+fn count(rows: &mut Overlay, key: &Key, by: i64) -> Result<()> {
+    let counted = rows.record::<u64>(key)?.unwrap_or(0);
+    match counted.saturating_add_signed(by) {
+        0 => rows.remove(key),
+        counted => rows.put(key, &counted),
+    }
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! The sled database and what sled leaves to its user. In: batches and reads. Out: batches that are really on disk,
+//! reads that see whole batches, and errors where sled would panic, hang or go on after a failed write.
+//!
+//! Invariants:
+//! - `lock` is held as long as the database may be open: nobody else has the folder.
+//! - A batch is applied under the write half of `database`, and each read holds the read half: no read sees half a batch.
+//! - After any failed write the database is closed and opened anew, so that memory shows what the disk has: nothing of a
+//!   batch that sled did not write. (A batch that was written whole, and only whose sync failed, can come back.)
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use super::key::Key;
+use super::record::Record as _;
+use super::{Result, StoreError};
+
+/// The layout that this binary writes; it reads this one and all before it.
+const FORMAT: u64 = 1;
+
+/// How often, and how long between, a database that this process has just closed is asked to let go of its file.
+const REOPEN_TRIES: u32 = 500;
+const REOPEN_PAUSE: Duration = Duration::from_millis(10);
+
+/// The open data folder.
+pub(super) struct Engine {
+    folder: PathBuf,
+    cache_bytes: u64,
+    lock: File,
+    database: RwLock<Option<Database>>,
+    syncs: AtomicU64,
+}
+
+/// The database and a handle of its file, for the sync that sled does not do.
+pub(super) struct Database {
+    tree: ::sled::Db,
+    file: File,
+}
+
+impl Engine {
+    /// Takes the folder, which is made (for this user only) if it is not there, and opens what is in it.
+    pub fn open(folder: &Path, cache_bytes: u64) -> Result<Self> {
+        let blocked = |error: std::io::Error| StoreError::Damaged {
+            folder: folder.display().to_string(),
+            cause: error.to_string(),
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(blocked)?;
+        let lock = File::create(folder.join("lock")).map_err(blocked)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse(folder.display().to_string()));
+            }
+            Err(TryLockError::Error(error)) => return Err(blocked(error)),
+        }
+        let engine = Self {
+            folder: folder.to_owned(),
+            cache_bytes,
+            lock,
+            database: RwLock::new(None),
+            syncs: AtomicU64::new(0),
+        };
+        engine.start()?;
+        Ok(engine)
+    }
+
+    /// How many times the database file was made durable.
+    pub fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// The database for reading, while no batch can come in between.
+    pub fn reading(&self) -> Reading<'_> {
+        Reading(self.database.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same, unless a batch is just being applied.
+    pub fn try_reading(&self) -> Option<Reading<'_>> {
+        self.database.try_read().ok().map(Reading)
+    }
+
+    /// Opens the database again if it had to be closed.
+    pub fn ensure_open(&self) -> Result<()> {
+        if self.reading().0.is_some() {
+            return Ok(());
+        }
+        self.start()
+    }
+
+    /// Applies a batch and makes it durable. If that fails, the database is opened anew as it is on disk.
+    pub fn write(&self, batch: ::sled::Batch) -> Result<()> {
+        let written = self.apply(batch).and_then(|()| self.sync());
+        if let Err(error) = &written {
+            tracing::error!(store.error = %error, "a write failed; opening the store anew");
+            self.stop();
+            if let Err(error) = self.start() {
+                tracing::error!(store.error = %error, "the store stays closed until a write is tried again");
+            }
+        }
+        written
+    }
+
+    /// Writes out what is in memory and gives the folder free.
+    pub fn close(&self) -> Result<()> {
+        let synced = self.sync();
+        self.stop();
+        synced.and(self.lock.unlock().map_err(unavailable))
+    }
+
+    fn apply(&self, batch: ::sled::Batch) -> Result<()> {
+        let database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(closed)?;
+        caught(|| database.tree.apply_batch(batch))?.map_err(unavailable)
+    }
+
+    fn sync(&self) -> Result<()> {
+        let reading = self.reading();
+        let database = reading.database()?;
+        caught(|| database.tree.flush())?.map_err(unavailable)?;
+        // sled ends in `sync_file_range`, which is no barrier against power loss.
+        database.file.sync_data().map_err(unavailable)?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn stop(&self) {
+        let database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        // Dropping flushes, and sled panics where that fails; there is nothing left to save.
+        if let Err(error) = caught(move || drop(database)) {
+            tracing::warn!(store.error = %error, "closing the database failed");
+        }
+    }
+
+    fn start(&self) -> Result<()> {
+        let damaged = |cause: String| StoreError::Damaged {
+            folder: self.folder.display().to_string(),
+            cause,
+        };
+        let config = ::sled::Config::new()
+            .path(&self.folder)
+            .cache_capacity(self.cache_bytes);
+        let mut tries = 0;
+        let tree = loop {
+            match caught(|| config.open()).map_err(|error| damaged(error.to_string()))? {
+                // Background threads of a database that was just dropped hold its file a little longer.
+                Err(error) if is_locked(&error) && tries < REOPEN_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(REOPEN_PAUSE);
+                }
+                opened => break opened.map_err(|error| damaged(error.to_string()))?,
+            }
+        };
+        let file = File::open(self.folder.join("db")).map_err(unavailable)?;
+        let database = Database { tree, file };
+        let is_new = self.check_format(&database)?;
+        *self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some(database);
+        if is_new {
+            self.sync()?;
+            File::open(&self.folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder of a newer binary, and marks a new one; says whether it is new.
+    fn check_format(&self, database: &Database) -> Result<bool> {
+        let folder = self.folder.display().to_string();
+        let key = Key::Format.bytes();
+        let Some(found) = database.value(&key)? else {
+            if database.rows(&[], None).next().is_some() {
+                return Err(StoreError::Damaged {
+                    folder,
+                    cause: "it does not say which format it has".to_owned(),
+                });
+            }
+            caught(|| database.tree.insert(key, FORMAT.encode()))?.map_err(unavailable)?;
+            return Ok(true);
+        };
+        match u64::decode(&found) {
+            Ok(FORMAT) => Ok(false),
+            Ok(found) => Err(StoreError::Newer {
+                folder,
+                found,
+                known: FORMAT,
+            }),
+            Err(error) => Err(StoreError::Damaged {
+                folder,
+                cause: format!("the number of its format {error}"),
+            }),
+        }
+    }
+}
+
+/// Access to the database for one read, be it of many rows: no batch is applied meanwhile.
+pub(super) struct Reading<'a>(RwLockReadGuard<'a, Option<Database>>);
+
+impl Reading<'_> {
+    /// The database, unless it is closed.
+    pub fn database(&self) -> Result<&Database> {
+        self.0.as_ref().ok_or_else(closed)
+    }
+}
+
+impl Database {
+    /// The value of a row.
+    pub fn value(&self, key: &[u8]) -> Result<Option<::sled::IVec>> {
+        caught(|| self.tree.get(key))?.map_err(unavailable)
+    }
+
+    /// The rows whose keys begin with `prefix`, in key order, behind `after`.
+    pub fn rows(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(::sled::IVec, ::sled::IVec)>> + use<> {
+        let mut rows = match after {
+            None => self.tree.scan_prefix(prefix),
+            Some(after) => {
+                use std::ops::Bound::{Excluded, Unbounded};
+                let end = end_of(prefix).map_or(Unbounded, Excluded);
+                self.tree
+                    .range::<Vec<u8>, _>((Excluded(after.to_vec()), end))
+            }
+        };
+        std::iter::from_fn(move || match caught(|| rows.next()) {
+            Ok(row) => row.map(|row| row.map_err(unavailable)),
+            Err(error) => Some(Err(error)),
+        })
+    }
+}
+
+/// The first bytes behind all that begin with `prefix`.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 255)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// Runs a call of sled, which panics on some kinds of damage instead of saying so.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let words = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        StoreError::Unavailable(format!(
+            "the engine failed inside: {}",
+            words.unwrap_or("for no reason that it names")
+        ))
+    })
+}
+
+fn is_locked(error: &::sled::Error) -> bool {
+    error.to_string().contains("could not acquire lock")
+}
+
+fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
+}

@@ -1,0 +1,201 @@
+//! The contract in plain maps of domain objects: what the engines are compared with, and a store for the flow's tests
+//! that can be told to fail.
+
+use std::collections::BTreeMap;
+use std::ops::Bound::{Excluded, Unbounded};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{BacklogLimits, Change, Result, Store, StoreError, Waiting};
+use crate::domain::job::{Job, JobId};
+use crate::domain::publication::Publication;
+use crate::domain::receipt::{Bundle, Missing, Receipt};
+use crate::domain::subscription::Subscription;
+use crate::domain::topic::{Hosted, Topic};
+use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
+
+mod model;
+
+use self::model::State;
+
+/// See the module.
+pub struct MemoryStore {
+    limits: BacklogLimits,
+    state: Mutex<State>,
+    failures_ahead: AtomicU32,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(limits: BacklogLimits) -> Self {
+        Self {
+            limits,
+            state: Mutex::default(),
+            failures_ahead: AtomicU32::new(0),
+        }
+    }
+
+    /// The next commits and probes, so many of them, fail and change nothing.
+    pub fn fail_next_commits(&self, count: u32) {
+        self.failures_ahead.store(count, Ordering::SeqCst);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self) -> Result<()> {
+        let take_one = |ahead: u32| ahead.checked_sub(1);
+        let order = Ordering::SeqCst;
+        if self
+            .failures_ahead
+            .fetch_update(order, order, take_one)
+            .is_err()
+        {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable("a test wanted it so".to_owned()))
+    }
+}
+
+fn page<K: Ord + Copy, V: Clone>(
+    map: &BTreeMap<K, V>,
+    after: Option<K>,
+    limit: usize,
+    is_asked_for: impl Fn(&K) -> bool,
+) -> Vec<V> {
+    map.range((after.map_or(Unbounded, Excluded), Unbounded))
+        .filter(|(key, _)| is_asked_for(key))
+        .take(limit)
+        .map(|(_, value)| value.clone())
+        .collect()
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        self.fault()?;
+        let mut state = self.state();
+        for change in changes {
+            state.apply(change, self.limits);
+        }
+        Ok(())
+    }
+
+    async fn topic(&self, topic: TopicId) -> Result<Option<Topic>> {
+        Ok(self.state().topics.get(&topic).cloned())
+    }
+
+    async fn topics(&self, after: Option<TopicId>, limit: usize) -> Result<Vec<Topic>> {
+        Ok(page(&self.state().topics, after, limit, |_| true))
+    }
+
+    async fn hosted(&self, topic: TopicId) -> Result<Option<(Hosted, Bytes)>> {
+        Ok(self.state().hosted.get(&topic).cloned())
+    }
+
+    async fn subscription(&self, target: TargetId) -> Result<Option<Subscription>> {
+        Ok(self.state().subscriptions.get(&target).cloned())
+    }
+
+    async fn targets(
+        &self,
+        topic: TopicId,
+        after: Option<CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>> {
+        let after = after.map(|callback| TargetId { topic, callback });
+        let state = self.state();
+        Ok(page(&state.subscriptions, after, limit, |target| {
+            target.topic == topic
+        }))
+    }
+
+    async fn subscriptions(
+        &self,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Subscription>> {
+        Ok(page(&self.state().subscriptions, after, limit, |_| true))
+    }
+
+    async fn subscribers(&self, topic: TopicId) -> Result<u64> {
+        let state = self.state();
+        Ok(state
+            .subscriptions
+            .keys()
+            .filter(|it| it.topic == topic)
+            .count() as u64)
+    }
+
+    async fn subscriptions_at_host(&self, host: &str) -> Result<u64> {
+        let state = self.state();
+        let all = state.subscriptions.values();
+        Ok(all.filter(|it| it.callback.host() == host).count() as u64)
+    }
+
+    async fn publication(&self, id: PublicationId) -> Result<Option<(Publication, Bytes)>> {
+        Ok(self.state().publications.get(&id).cloned())
+    }
+
+    async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>> {
+        let state = self.state();
+        let receipt = state.receipts.get(&id).cloned();
+        Ok(receipt.map(|receipt| state.with_checkpoint(receipt)))
+    }
+
+    async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
+        let state = self.state();
+        let page = page(&state.receipts, after, limit, |_| true).into_iter();
+        Ok(page.map(|receipt| state.with_checkpoint(receipt)).collect())
+    }
+
+    async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>> {
+        Ok(self.state().bundles.get(&id).cloned())
+    }
+
+    async fn bundles(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Bundle>> {
+        Ok(page(&self.state().bundles, after, limit, |_| true))
+    }
+
+    async fn missing(
+        &self,
+        id: PublicationId,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Missing>> {
+        let after = after.map(|target| (id, target));
+        Ok(page(&self.state().missing, after, limit, |(it, _)| {
+            *it == id
+        }))
+    }
+
+    async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
+        Ok(page(&self.state().waiting, None, limit, |(it, _)| {
+            *it == target
+        }))
+    }
+
+    async fn job(&self, id: JobId) -> Result<Option<Job>> {
+        Ok(self.state().jobs.get(&id).cloned())
+    }
+
+    async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>> {
+        Ok(page(&self.state().jobs, after, limit, |_| true))
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.fault()
+    }
+
+    fn quarantined(&self) -> u64 {
+        0
+    }
+
+    async fn close(&self) -> Result<()> {
+        Ok(())
+    }
+}
