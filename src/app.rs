@@ -1,1 +1,230 @@
-//! app
+//! The composition root: builds the hub out of its configuration, starts it, and stops it in order.
+//!
+//! Stopping: accept no more, begin no more, let what is in flight end until the deadline, write everything out.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::flow::clock::Clock;
+use crate::flow::{Hub, Reach, Settings};
+use crate::net::client::{Caller, FetchLimits, Fetcher};
+use crate::net::dial::Dialer;
+use crate::net::guard::Guard;
+use crate::net::resolve::Resolver;
+use crate::net::sender::{Sender, SenderLimits};
+use crate::net::tls::Tls;
+use crate::store::settings::Engine;
+use crate::store::sled::{SledStore, StoreOptions};
+use crate::store::{BacklogLimits, SharedStore};
+use crate::web::{Tokens, Web};
+
+/// The name and version that the hub goes by.
+pub const PRODUCT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
+
+/// The most of a verification's answer that is read, in bytes.
+const ANSWER_MAX_BYTES: usize = 8 * 1024;
+/// Where the hash of the admin token is kept that was made at the first start.
+const TOKEN_FILE: &str = "admin-token.sha256";
+
+/// A hub that runs.
+pub struct App {
+    /// The address that it listens on.
+    pub address: SocketAddr,
+    /// The hub.
+    pub hub: Arc<Hub>,
+    /// The admin token, if it was made just now: the only time that it can be shown.
+    pub new_admin_token: Option<String>,
+    /// Jobs that an earlier process left.
+    pub taken_over: usize,
+    store: SharedStore,
+    tracker: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl App {
+    /// Builds the hub and starts it; when this returns, it takes requests.
+    ///
+    /// # Errors
+    /// Says what stands in the way: the address, the data folder, a certificate file.
+    pub async fn start(
+        config: &Config,
+        metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> anyhow::Result<Self> {
+        let store = open_store(config)?;
+        let (tokens, new_admin_token) = tokens(config)?;
+        let listener = TcpListener::bind(config.listen).await.with_context(|| {
+            format!(
+                "cannot listen on {}; choose another address with --listen",
+                config.listen
+            )
+        })?;
+        let address = listener.local_addr()?;
+        let url = config.public_url(address).to_string();
+        let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let hub = Arc::new(Hub::new(
+            Arc::clone(&store),
+            Clock::System,
+            url,
+            PRODUCT.to_owned(),
+            settings(config),
+            reach(config, &tracker)?,
+            tracker.clone(),
+            stop.clone(),
+        ));
+        let taken_over = hub.start().await?;
+        let web = Web {
+            hub: Arc::clone(&hub),
+            limits: config.limits.clone(),
+            tokens,
+            metrics,
+        };
+        let serving = crate::web::serve(listener, web, tracker.clone(), stop.clone());
+        tracker.spawn(serving);
+        Ok(Self {
+            address,
+            hub,
+            new_admin_token,
+            taken_over,
+            store,
+            tracker,
+            stop,
+        })
+    }
+
+    /// Stops in order; waits for what is in flight at most until the deadline. False if something had to be cut off.
+    ///
+    /// # Errors
+    /// The store's, if it cannot write out.
+    pub async fn stop(self, deadline: std::time::Duration) -> anyhow::Result<bool> {
+        self.stop.cancel();
+        self.tracker.close();
+        let drained = tokio::time::timeout(deadline, self.tracker.wait())
+            .await
+            .is_ok();
+        self.store.close().await?;
+        Ok(drained)
+    }
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// The store's own words.
+pub fn open_store(config: &Config) -> anyhow::Result<SharedStore> {
+    let Engine::Sled = config.store.engine;
+    let options = StoreOptions {
+        cache_bytes: config.store.cache as u64,
+        backlog: BacklogLimits {
+            entries: config.delivery.backlog_publications as u64,
+            bytes: config.delivery.backlog_bytes as u64,
+        },
+    };
+    Ok(Arc::new(SledStore::open(&config.data_dir, options)?))
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        subscriptions: config.subscriptions.clone(),
+        delivery: config.delivery.clone(),
+        fetch: config.fetch.clone(),
+        compat: config.compat.clone(),
+        retention: config.retention.clone(),
+        subscriptions_per_callback_host: config.limits.subscriptions_per_callback_host as u64,
+    }
+}
+
+fn reach(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Reach> {
+    let tls = Tls::new(config.network.ca_file.as_deref())?;
+    let callbacks = Arc::new(Guard::callbacks(allowed(
+        config,
+        &config.network.callbacks_allow,
+    )));
+    let topics = Arc::new(Guard::topics(allowed(config, &config.network.topics_allow)));
+    let to_callbacks = Arc::new(Resolver::new(Arc::clone(&callbacks)));
+    let to_topics = Arc::new(Resolver::new(Arc::clone(&topics)));
+    let limits = FetchLimits {
+        timeout: config.fetch.timeout,
+        max_body: config.fetch.max_body,
+        max_redirects: config.fetch.redirects,
+    };
+    let caller = Caller::new(
+        Arc::clone(&to_callbacks),
+        &tls,
+        config.subscriptions.verify_timeout,
+        ANSWER_MAX_BYTES,
+        PRODUCT.to_owned(),
+    )?;
+    let dialer = Dialer::new(to_callbacks, config.delivery.timeout);
+    let idle = SenderLimits::for_slots(config.delivery.per_origin, config.delivery.concurrency);
+    Ok(Reach {
+        fetcher: Fetcher::new(to_topics, &tls, limits)?,
+        caller,
+        sender: Sender::new(dialer, tls, tracker.clone(), idle),
+        callbacks,
+        topics,
+    })
+}
+
+/// The networks that may be reached beyond public addresses: those of the setting, and on a developer's machine loopback.
+fn allowed(config: &Config, named: &[IpNet]) -> Vec<IpNet> {
+    let loopback = [
+        IpNet::from(ipnet::Ipv4Net::new_assert([127, 0, 0, 0].into(), 8)),
+        IpNet::from(ipnet::Ipv6Net::new_assert(
+            std::net::Ipv6Addr::LOCALHOST,
+            128,
+        )),
+    ];
+    let own = config.loopback_only().then_some(loopback);
+    named
+        .iter()
+        .copied()
+        .chain(own.into_iter().flatten())
+        .collect()
+}
+
+/// The tokens that are accepted. Without one in the settings, an admin token is made at the first start and its hash kept.
+fn tokens(config: &Config) -> anyhow::Result<(Tokens, Option<String>)> {
+    let publishers = config.auth.publisher_tokens.iter();
+    let publishers = publishers.map(|token| sha256(token.expose())).collect();
+    if let Some(token) = &config.auth.admin_token {
+        let admin = sha256(token.expose());
+        return Ok((Tokens::new(admin, publishers), None));
+    }
+    let file = config.data_dir.join(TOKEN_FILE);
+    if file.exists() {
+        let admin = read_hash(&file)?;
+        return Ok((Tokens::new(admin, publishers), None));
+    }
+    let token = hex::encode(rand::random::<[u8; 24]>());
+    let admin = sha256(&token);
+    std::fs::write(&file, hex::encode(admin) + "\n")
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok((Tokens::new(admin, publishers), Some(token)))
+}
+
+fn read_hash(file: &Path) -> anyhow::Result<[u8; 32]> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("cannot read {}", file.display()))?;
+    let bytes = hex::decode(text.trim())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.with_context(|| {
+        format!(
+            "{} does not hold a token's hash; delete it to have a new admin token made",
+            file.display()
+        )
+    })
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}

@@ -14,7 +14,7 @@ use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::record::Record;
 use super::writer::{QUEUE, Request, Work, Writer};
-use super::{BacklogLimits, Change, Result, Store, StoreError, Waiting};
+use super::{BacklogLimits, Change, Result, Store, StoreError, Target, Waiting};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
@@ -174,18 +174,19 @@ impl Store for SledStore {
         topic: TopicId,
         after: Option<CallbackId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>> {
+    ) -> Result<Vec<Target>> {
         let after = after.map(|callback| Key::Subscription(TargetId { topic, callback }));
-        self.page(Group::Targets(topic), after, limit).await
+        let page: Vec<Subscription> = self.page(Group::Targets(topic), after, limit).await?;
+        Ok(page.into_iter().map(|subscription| Target { id: subscription.id(), subscription }).collect())
     }
 
     async fn subscriptions(
         &self,
         after: Option<TargetId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>> {
-        self.page(Group::Subscriptions, after.map(Key::Subscription), limit)
-            .await
+    ) -> Result<Vec<Target>> {
+        let page: Vec<Subscription> = self.page(Group::Subscriptions, after.map(Key::Subscription), limit).await?;
+        Ok(page.into_iter().map(|subscription| Target { id: subscription.id(), subscription }).collect())
     }
 
     async fn subscribers(&self, topic: TopicId) -> Result<u64> {
