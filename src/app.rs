@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use ipnet::IpNet;
@@ -32,6 +33,8 @@ pub const PRODUCT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
 
 /// The most of a verification's answer that is read, in bytes.
 const ANSWER_MAX_BYTES: usize = 8 * 1024;
+/// How long a connection to a callback is kept without use.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where the hash of the admin token is kept that was made at the first start.
 const TOKEN_FILE: &str = "admin-token.sha256";
 
@@ -104,7 +107,7 @@ impl App {
     ///
     /// # Errors
     /// The store's, if it cannot write out.
-    pub async fn stop(self, deadline: std::time::Duration) -> anyhow::Result<bool> {
+    pub async fn stop(self, deadline: Duration) -> anyhow::Result<bool> {
         self.stop.cancel();
         self.tracker.close();
         let drained = tokio::time::timeout(deadline, self.tracker.wait())
@@ -164,7 +167,11 @@ fn reach(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Reach> {
         PRODUCT.to_owned(),
     )?;
     let dialer = Dialer::new(to_callbacks, config.delivery.timeout);
-    let idle = SenderLimits::for_slots(config.delivery.per_origin, config.delivery.concurrency);
+    let idle = SenderLimits {
+        idle_per_origin: config.delivery.per_origin,
+        idle_total: config.delivery.concurrency,
+        idle_timeout: IDLE_TIMEOUT,
+    };
     Ok(Reach {
         fetcher: Fetcher::new(to_topics, &tls, limits)?,
         caller,

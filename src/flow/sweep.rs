@@ -39,6 +39,7 @@ impl Hub {
         self.sweep_receipts().await?;
         self.sweep_topics().await?;
         self.gates.prune();
+        self.sender.prune();
         Ok(())
     }
 

@@ -94,3 +94,53 @@ impl Turns {
         self.busy.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::value::{CallbackId, TopicId};
+
+    const TARGET: TargetId = TargetId {
+        topic: TopicId([1; 16]),
+        callback: CallbackId([2; 16]),
+    };
+
+    #[test]
+    fn a_target_takes_one_delivery_at_a_time() {
+        let turns = Turns::default();
+        assert!(turns.begin(TARGET));
+        assert!(!turns.begin(TARGET));
+        assert!(!turns.end(TARGET));
+        assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn who_has_a_backlog_is_not_overtaken() {
+        let turns = Turns::default();
+        assert!(turns.enlist(TARGET));
+        assert!(!turns.enlist(TARGET));
+        assert!(!turns.begin(TARGET));
+    }
+
+    #[test]
+    fn a_backlog_that_comes_during_a_delivery_waits_for_its_end() {
+        let turns = Turns::default();
+        assert!(turns.begin(TARGET));
+        assert!(turns.enlist(TARGET));
+        assert_eq!(turns.resume(TARGET), None);
+        assert!(turns.end(TARGET));
+        assert!(turns.resume(TARGET).is_some());
+    }
+
+    #[test]
+    fn a_row_announced_while_the_backlog_was_read_is_not_forgotten() {
+        let turns = Turns::default();
+        turns.enlist(TARGET);
+        let announced = turns.resume(TARGET).expect("nothing is in flight");
+        assert!(!turns.begin(TARGET));
+        assert!(!turns.leave(TARGET, announced));
+        let announced = turns.resume(TARGET).expect("nothing is in flight");
+        assert!(turns.leave(TARGET, announced));
+        assert!(turns.is_empty());
+    }
+}

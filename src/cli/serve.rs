@@ -1,0 +1,110 @@
+//! `fanfare serve`: runs the hub until it is told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::app::App;
+use crate::config::{self, Flags, Loaded};
+use crate::telemetry;
+
+/// Where the settings come from, and the two that are set most often.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SettingsFlags {
+    /// The settings file; ./config.toml is read if it is there.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The address to listen on, such as 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// The folder that keeps the data.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+}
+
+impl SettingsFlags {
+    /// The effective settings.
+    ///
+    /// # Errors
+    /// Every problem of the settings, with its place.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        let flags = Flags {
+            listen: self.listen.clone(),
+            data_dir: self.data_dir.clone(),
+        };
+        Ok(config::load(self.config.as_deref(), config::environment(), flags)?)
+    }
+}
+
+/// Runs the hub until SIGTERM or SIGINT, then stops it in order; a second signal stops it at once.
+///
+/// # Errors
+/// Says why the hub cannot start.
+pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
+    let loaded = flags.load()?;
+    let config = &loaded.config;
+    telemetry::install_log(&config.log)?;
+    let metrics = telemetry::install_metrics()?;
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit on open files cannot be raised");
+    }
+    let mut signals = Signals::new()?;
+    let app = App::start(config, metrics).await?;
+    println!("{}", banner(&app, config.loopback_only()));
+    tracing::info!(url = app.hub.url, address = %app.address, jobs = app.taken_over, "the hub is up");
+    let name = signals.next().await;
+    tracing::info!(signal = name, deadline = ?config.drain_timeout, "stopping; once more to stop at once");
+    tokio::select! {
+        stopped = app.stop(config.drain_timeout) => {
+            let drained = stopped?;
+            tracing::info!(drained, "stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        name = signals.next() => {
+            tracing::warn!(signal = name, "stopped at once");
+            std::process::exit(130)
+        }
+    }
+}
+
+fn banner(app: &App, loopback: bool) -> String {
+    let url = &app.hub.url;
+    let mut text = format!(
+        "Fanfare is up: {url}\n\n\
+         Try it, each in a terminal of its own:\n  \
+           fanfare listen --hub {url} {url}topics/hello\n  \
+           curl -X PUT {url}topics/hello -H 'Authorization: Bearer TOKEN' -H 'Content-Type: text/plain' -d 'Hello, world'\n"
+    );
+    if let Some(token) = &app.new_admin_token {
+        text += &format!(
+            "\nThe admin token, shown this once (TOKEN above; set auth.admin_token to choose your own):\n  {token}\n"
+        );
+    }
+    if loopback {
+        text += "\nThis is a developer's set-up: the hub is reached on loopback only, so callbacks and topics on loopback are allowed.\n";
+    }
+    text
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}
