@@ -45,6 +45,7 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
         }
         Change::Journal(publication, body) => {
             let id = publication.id;
+            drop_body(rows, id)?;
             rows.put(&Key::Publication(id), publication);
             put_chunks(rows, body, |index| Key::BodyChunk(id, index));
         }

@@ -1,1 +1,305 @@
-//! x
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::attempt::{Attempt, Failure, Outcome};
+use crate::domain::job::{Backlog, JobId};
+use crate::domain::receipt::{MissingState, Stage, Tally};
+use crate::domain::topic::{Fetched, Validators};
+use crate::domain::value::Timestamp;
+use crate::store::contract::{
+    attempt, callback, id, publication, receipt, sample_jobs, subscription, target, topic_url,
+    waiting,
+};
+use crate::store::key::Key;
+
+/// Rows as the first version wrote them: a name, the key and the value in hexadecimal. Lines are added, never changed.
+const GOLDEN: &str = include_str!("../golden/v1.txt");
+
+/// One row of every record and every variant in it, with its key.
+fn samples() -> Vec<(String, Key, Sample)> {
+    let mut rows: Vec<(String, Key, Sample)> = Vec::new();
+    let mut row = |name: &str, key: Key, sample: Sample| rows.push((name.to_owned(), key, sample));
+
+    let full = subscription(0, 1, 1_790_000_000_000);
+    let mut bare = full.clone();
+    (bare.secret, bare.method, bare.from) = (None, None, None);
+    let key = Key::Subscription(target(0, 1));
+    row("subscription", key.clone(), Sample::Subscription(full));
+    row("subscription-bare", key, Sample::Subscription(bare));
+
+    let mut topic = Topic::new(topic_url(0));
+    row(
+        "topic-new",
+        Key::Topic(topic.id()),
+        Sample::Topic(topic.clone()),
+    );
+    topic.alias_of = Some(topic_url(1));
+    topic.aliases = vec![topic_url(2), topic_url(3)];
+    topic.self_url = Some("https://t.example/self".to_owned());
+    topic.hubs = vec!["https://hub.example/".to_owned()];
+    topic.validators = Validators {
+        url: Some("https://t.example/moved".to_owned()),
+        etag: Some("W/\"1\"".to_owned()),
+        last_modified: Some("Sun, 22 Nov 2026 00:00:00 GMT".to_owned()),
+    };
+    topic.digest = Some([9; 32]);
+    topic.last_publication = Some(id(1));
+    topic.last_fetch = Some(Fetched {
+        at: Timestamp(5),
+        outcome: "published".to_owned(),
+    });
+    row("topic", Key::Topic(topic.id()), Sample::Topic(topic));
+
+    let hosted = Hosted {
+        name: "news".to_owned(),
+        topic: topic_url(0),
+        content_type: "text/plain".to_owned(),
+        digest: [8; 32],
+        modified_at: Timestamp(1_790_000_000_000),
+        size: 100_000,
+    };
+    row(
+        "hosted",
+        Key::Hosted(hosted.topic.id()),
+        Sample::Hosted(hosted),
+    );
+    row(
+        "publication",
+        Key::Publication(id(1)),
+        Sample::Publication(publication(1, 70_000)),
+    );
+
+    let stages = [
+        Stage::Fetching { last_failure: None },
+        Stage::Fetching {
+            last_failure: Some("timeout".to_owned()),
+        },
+        Stage::Unchanged,
+        Stage::Unheard,
+        Stage::Failed {
+            reason: "status 404".to_owned(),
+        },
+        Stage::Delivering,
+        Stage::Visited,
+    ];
+    for (n, stage) in (0..).zip(stages) {
+        let mut receipt = receipt(n, stage);
+        receipt.tally = Tally {
+            targets: 1_000_000,
+            delivered: 999_000,
+            backlog: 500,
+            given_up: 300,
+            gone: 200,
+            first_delivery: Some(Timestamp(1_790_000_000_000)),
+            last_delivery: None,
+        };
+        let name = format!("receipt-{}", n);
+        row(&name, Key::Receipt(receipt.id), Sample::Receipt(receipt));
+    }
+    let bundle = Bundle {
+        id: id(9),
+        accepted_at: Timestamp(7),
+        receipts: vec![id(1), id(2)],
+    };
+    row("bundle", Key::Bundle(bundle.id), Sample::Bundle(bundle));
+
+    let answered = Attempt {
+        at: Timestamp(9),
+        millis: 30,
+        outcome: Outcome::Answered {
+            status: 503,
+            retry_after: Some(120),
+            excerpt: "later".to_owned(),
+        },
+    };
+    let refused = |failure| Attempt {
+        outcome: Outcome::Unanswered {
+            failure,
+            detail: "why".to_owned(),
+        },
+        ..attempt(9)
+    };
+    let states = [
+        MissingState::Backlog,
+        MissingState::GivenUp,
+        MissingState::Gone,
+    ];
+    let attempts = [
+        None,
+        Some(answered),
+        Some(refused(Failure::Refused)),
+        Some(refused(Failure::Resolve)),
+        Some(refused(Failure::Connect)),
+        Some(refused(Failure::Tls)),
+        Some(refused(Failure::Timeout)),
+        Some(refused(Failure::Protocol)),
+    ];
+    for (n, (last_attempt, state)) in attempts.into_iter().zip(states.iter().cycle()).enumerate() {
+        let missing = Missing {
+            target: target(0, 1),
+            callback: callback(1),
+            state: *state,
+            last_attempt,
+        };
+        let key = Key::Missing(id(1), missing.target);
+        row(&format!("missing-{n}"), key, Sample::Missing(missing));
+    }
+    let key = Key::Waiting(target(0, 1), id(1));
+    row("waiting", key, Sample::Waiting(waiting(1, 70_000)));
+
+    let mut jobs = sample_jobs();
+    jobs.push(Job::Backlog(Backlog {
+        target: target(0, 1),
+        due: Timestamp(1_790_000_000_000),
+        failures: 3,
+        entries: 2,
+        bytes: 140_000,
+    }));
+    for job in jobs {
+        let name = match job.id() {
+            JobId::Verify(_) => "job-verify",
+            JobId::Deny(_) => "job-deny",
+            JobId::Fetch(_) => "job-fetch",
+            JobId::Fanout(_) => "job-fanout",
+            JobId::Backlog(_) => "job-backlog",
+        };
+        row(name, Key::Job(job.id()), Sample::Job(job));
+    }
+    let topic = topic_url(0).id();
+    row("subscribers", Key::Subscribers(topic), Sample::Count(300));
+    let host = "c1.example".to_owned();
+    row("at-host", Key::AtHost(host), Sample::Count(1));
+    row("format", Key::Format, Sample::Count(1));
+    rows
+}
+
+#[derive(Debug)]
+enum Sample {
+    Subscription(Subscription),
+    Topic(Topic),
+    Hosted(Hosted),
+    Publication(Publication),
+    Receipt(Receipt),
+    Bundle(Bundle),
+    Missing(Missing),
+    Waiting(Waiting),
+    Job(Job),
+    Count(u64),
+}
+
+impl Sample {
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Subscription(record) => record.encode(),
+            Self::Topic(record) => record.encode(),
+            Self::Hosted(record) => record.encode(),
+            Self::Publication(record) => record.encode(),
+            Self::Receipt(record) => record.encode(),
+            Self::Bundle(record) => record.encode(),
+            Self::Missing(record) => record.encode(),
+            Self::Waiting(record) => record.encode(),
+            Self::Job(record) => record.encode(),
+            Self::Count(record) => record.encode(),
+        }
+    }
+
+    fn is(&self, bytes: &[u8]) -> bool {
+        fn same<T: Record + PartialEq>(record: &T, bytes: &[u8]) -> bool {
+            T::decode(bytes).as_ref() == Ok(record)
+        }
+        match self {
+            Self::Subscription(record) => same(record, bytes),
+            Self::Topic(record) => same(record, bytes),
+            Self::Hosted(record) => same(record, bytes),
+            Self::Publication(record) => same(record, bytes),
+            Self::Receipt(record) => same(record, bytes),
+            Self::Bundle(record) => same(record, bytes),
+            Self::Missing(record) => same(record, bytes),
+            Self::Waiting(record) => same(record, bytes),
+            Self::Job(record) => same(record, bytes),
+            Self::Count(record) => same(record, bytes),
+        }
+    }
+}
+
+#[test]
+fn what_the_first_version_wrote_is_still_read() {
+    let golden: Vec<_> = GOLDEN
+        .lines()
+        .map(|line| {
+            let mut words = line.split(' ');
+            let name = words.next().expect("a name");
+            let mut bytes = || hex::decode(words.next().expect("hex")).expect("hex");
+            (name, bytes(), bytes())
+        })
+        .collect();
+    let samples = samples();
+    assert_eq!(golden.len(), samples.len());
+    for ((name, key, value), (sample_name, sample_key, sample)) in golden.iter().zip(&samples) {
+        assert_eq!(name, sample_name);
+        assert_eq!(Key::parse(key).as_ref(), Some(sample_key), "{name}");
+        assert!(sample.is(value), "{name} is not {sample:?}");
+    }
+}
+
+#[test]
+fn what_this_version_writes_has_a_golden_line() {
+    let lines = samples()
+        .iter()
+        .map(|(name, key, sample)| {
+            let (key, value) = (hex::encode(key.bytes()), hex::encode(sample.encode()));
+            format!("{name} {key} {value}\n")
+        })
+        .collect::<String>();
+    assert!(
+        lines == GOLDEN,
+        "a record has changed its shape: keep reading the old one, and add lines for the new one; now it is\n{lines}"
+    );
+}
+
+#[test]
+fn every_cut_and_every_addition_is_refused() {
+    for (name, _, sample) in samples() {
+        let whole = sample.encode();
+        for length in 0..whole.len() {
+            assert!(!sample.is(&whole[..length]), "{name} cut at {length}");
+        }
+        let mut longer = whole.clone();
+        longer.push(0);
+        assert!(!sample.is(&longer), "{name}");
+        let mut newer = whole;
+        newer[0] = 1;
+        assert!(!sample.is(&newer), "{name}");
+    }
+    assert_eq!(u64::decode(&[]), Err(RecordError::Empty));
+    assert_eq!(u64::decode(&[7, 1]), Err(RecordError::Version(7)));
+    assert_eq!(u64::decode(&[0, 1, 1]), Err(RecordError::Trailing(1)));
+}
+
+#[test]
+fn the_longest_job_fits_into_one_row() {
+    let Job::Fanout(mut fanout) = sample_jobs().remove(3) else {
+        panic!("the fourth sample is a fan-out");
+    };
+    fanout.open = vec![target(0, 1); 1_500];
+    let length = Job::Fanout(fanout).encode().len();
+    assert!(length < crate::store::key::CHUNK_BYTES, "{length}");
+}
+
+#[test]
+fn a_subscription_is_small() {
+    let record = subscription(0, 1, 1_790_000_000_000);
+    let texts = record.topic.as_str().len() + record.callback.as_str().len();
+    assert!(record.encode().len() < texts + 60);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        for (_, _, sample) in samples() {
+            let mut bytes = bytes.clone();
+            bytes.insert(0, 0);
+            let _ = sample.is(&bytes);
+        }
+    }
+}
