@@ -24,8 +24,7 @@ use crate::net::resolve::Resolver;
 use crate::net::sender::{Sender, SenderLimits};
 use crate::net::tls::Tls;
 use crate::store::settings::Engine;
-use crate::store::sled::{SledStore, StoreOptions};
-use crate::store::{BacklogLimits, SharedStore};
+use crate::store::{BacklogLimits, SharedStore, SledStore, StoreOptions};
 use crate::web::{Tokens, Web};
 
 /// The name and version that the hub goes by.

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::memory::MemoryStore;
-use super::{BacklogLimits, Change, SledStore, Store, StoreOptions, Waiting};
+use super::{BacklogLimits, Change, SledStore, Store, StoreOptions, Target, Waiting};
 use crate::domain::attempt::{Attempt, Failure, Outcome};
 use crate::domain::job::{Cursor, Deny, Fanout, Fetch, Job, JobId, Verify};
 use crate::domain::publication::Publication;
@@ -232,12 +232,16 @@ async fn pages_come_in_key_order(store: &dyn Store) {
     commit(store, all.iter().cloned().map(Change::Activate).collect()).await;
     all.sort_by_key(Subscription::id);
 
+    let held = |target: Target| {
+        assert_eq!(target.id, target.subscription.id());
+        target.subscription
+    };
     let mut paged = Vec::new();
     while paged.len() < 60 {
         let after = paged.last().map(Subscription::id);
         let page = store.subscriptions(after, 17).await.expect("a page");
         assert!(!page.is_empty());
-        paged.extend(page);
+        paged.extend(page.into_iter().map(held));
     }
     assert_eq!(paged, all);
 
@@ -246,9 +250,11 @@ async fn pages_come_in_key_order(store: &dyn Store) {
         let mut expected = all.clone();
         expected.retain(|it| it.id().topic == topic);
         let whole = store.targets(topic, None, 100).await.expect("a page");
+        let whole: Vec<Subscription> = whole.into_iter().map(held).collect();
         assert_eq!(whole, expected);
         let after = expected[4].id().callback;
         let rest = store.targets(topic, Some(after), 3).await.expect("a page");
+        let rest: Vec<Subscription> = rest.into_iter().map(held).collect();
         assert_eq!(rest, expected[5..8]);
     }
     let topics = store.topics(None, 10).await.expect("a page");

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BacklogLimits, Change, Result, Store, StoreError, Waiting};
+use super::{BacklogLimits, Change, Result, Store, StoreError, Target, Waiting};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
@@ -74,6 +74,20 @@ fn page<K: Ord + Copy, V: Clone>(
         .collect()
 }
 
+fn targets(
+    map: &BTreeMap<TargetId, Subscription>,
+    after: Option<TargetId>,
+    limit: usize,
+    is_asked_for: impl Fn(&TargetId) -> bool,
+) -> Vec<Target> {
+    let page = page(map, after, limit, is_asked_for).into_iter();
+    page.map(|subscription| Target {
+        id: subscription.id(),
+        subscription,
+    })
+    .collect()
+}
+
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
@@ -106,10 +120,10 @@ impl Store for MemoryStore {
         topic: TopicId,
         after: Option<CallbackId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>> {
+    ) -> Result<Vec<Target>> {
         let after = after.map(|callback| TargetId { topic, callback });
         let state = self.state();
-        Ok(page(&state.subscriptions, after, limit, |target| {
+        Ok(targets(&state.subscriptions, after, limit, |target| {
             target.topic == topic
         }))
     }
@@ -118,8 +132,9 @@ impl Store for MemoryStore {
         &self,
         after: Option<TargetId>,
         limit: usize,
-    ) -> Result<Vec<Subscription>> {
-        Ok(page(&self.state().subscriptions, after, limit, |_| true))
+    ) -> Result<Vec<Target>> {
+        let state = self.state();
+        Ok(targets(&state.subscriptions, after, limit, |_| true))
     }
 
     async fn subscribers(&self, topic: TopicId) -> Result<u64> {

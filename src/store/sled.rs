@@ -122,8 +122,35 @@ impl SledStore {
         after: Option<Key>,
         limit: usize,
     ) -> Result<Vec<T>> {
+        self.page_of(group, after, limit, |_, record: T| Some(record))
+            .await
+    }
+
+    /// A page of subscriptions with the targets that their keys name.
+    async fn target_page(
+        &self,
+        group: Group,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<Target>> {
+        self.page_of(group, after, limit, |key, subscription| {
+            let Some(Key::Subscription(id)) = Key::parse(key) else {
+                return None;
+            };
+            Some(Target { id, subscription })
+        })
+        .await
+    }
+
+    async fn page_of<T: Record + 'static, U: Send + 'static>(
+        &self,
+        group: Group,
+        after: Option<Key>,
+        limit: usize,
+        row: impl Fn(&[u8], T) -> Option<U> + Send + 'static,
+    ) -> Result<Vec<U>> {
         let read = move |database: &Database, quarantine: &Quarantine| {
-            page(database, quarantine, group, after, limit)
+            page(database, quarantine, group, after, limit, row)
         };
         if limit <= SHORT_PAGE {
             self.read(read).await
@@ -176,8 +203,7 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Vec<Target>> {
         let after = after.map(|callback| Key::Subscription(TargetId { topic, callback }));
-        let page: Vec<Subscription> = self.page(Group::Targets(topic), after, limit).await?;
-        Ok(page.into_iter().map(|subscription| Target { id: subscription.id(), subscription }).collect())
+        self.target_page(Group::Targets(topic), after, limit).await
     }
 
     async fn subscriptions(
@@ -185,8 +211,8 @@ impl Store for SledStore {
         after: Option<TargetId>,
         limit: usize,
     ) -> Result<Vec<Target>> {
-        let page: Vec<Subscription> = self.page(Group::Subscriptions, after.map(Key::Subscription), limit).await?;
-        Ok(page.into_iter().map(|subscription| Target { id: subscription.id(), subscription }).collect())
+        self.target_page(Group::Subscriptions, after.map(Key::Subscription), limit)
+            .await
     }
 
     async fn subscribers(&self, topic: TopicId) -> Result<u64> {
@@ -220,7 +246,7 @@ impl Store for SledStore {
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
         self.read_aside(move |database, quarantine| {
             let after = after.map(Key::Receipt);
-            page(database, quarantine, Group::Receipts, after, limit)?
+            page(database, quarantine, Group::Receipts, after, limit, |_, row| Some(row))?
                 .into_iter()
                 .map(|receipt| with_checkpoint(database, quarantine, receipt))
                 .collect()
@@ -278,13 +304,14 @@ fn record<T: Record>(database: &Database, quarantine: &Quarantine, key: &Key) ->
     Ok(value.and_then(|value| decoded(quarantine, &key, &value)))
 }
 
-fn page<T: Record>(
+fn page<T: Record, U>(
     database: &Database,
     quarantine: &Quarantine,
     group: Group,
     after: Option<Key>,
     limit: usize,
-) -> Result<Vec<T>> {
+    made: impl Fn(&[u8], T) -> Option<U>,
+) -> Result<Vec<U>> {
     let after = after.map(|key| key.bytes());
     let mut page = Vec::new();
     let mut rows = database.rows(&group.prefix(), after.as_deref());
@@ -292,7 +319,8 @@ fn page<T: Record>(
         && let Some(row) = rows.next()
     {
         let (key, value) = row?;
-        page.extend(decoded::<T>(quarantine, &key, &value));
+        let record = decoded::<T>(quarantine, &key, &value);
+        page.extend(record.and_then(|record| made(&key, record)));
     }
     Ok(page)
 }
