@@ -149,20 +149,14 @@ impl CallbackUrl {
 
     /// The callback with parameters appended at the end of its query, nothing overwritten (HUB-15).
     pub fn with_query(&self, parameters: &[(&str, &str)]) -> String {
-        let mut text = self.0.clone();
-        let mut separator = match text.find('?') {
-            None => Some('?'),
-            Some(at) if at + 1 == text.len() => None,
-            Some(_) => Some('&'),
+        let separator = match self.0.find('?') {
+            None => "?",
+            Some(at) if at + 1 == self.0.len() => "",
+            Some(_) => "&",
         };
-        for (name, value) in parameters {
-            text.extend(separator);
-            text.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
-            text.push('=');
-            text.extend(url::form_urlencoded::byte_serialize(value.as_bytes()));
-            separator = Some('&');
-        }
-        text
+        // Pairs of texts can always be written as a form.
+        let appended = serde_urlencoded::to_string(parameters).unwrap_or_default();
+        format!("{}{separator}{appended}", self.0)
     }
 
     /// The callback's key.
