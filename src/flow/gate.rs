@@ -308,7 +308,10 @@ mod tests {
             permit.straggle();
             slow.push(permit);
         }
-        assert!(gate.pass().await.is_none(), "there is no room for more stragglers");
+        assert!(
+            gate.pass().await.is_none(),
+            "there is no room for more stragglers"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -334,7 +337,10 @@ mod tests {
         tokio::time::advance(Duration::from_millis(until.0)).await;
         assert_eq!(gates.closed_until(ORIGIN), None);
         assert_eq!(gates.passage(&gate), Passage::Free);
-        assert!(gates.closed_until(ORIGIN).is_some(), "the probe is under way");
+        assert!(
+            gates.closed_until(ORIGIN).is_some(),
+            "the probe is under way"
+        );
         let answer = Outcome::Answered {
             status: 500,
             retry_after: None,
