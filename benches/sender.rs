@@ -57,7 +57,9 @@ async fn run(sink: &Sink, posts: usize, tasks: usize) -> f64 {
                 }
                 // Origins take turns, as keys that are hashes make them.
                 let callback = &callbacks[number * 101 % callbacks.len()];
-                let outcome = sender.post(callback, headers.clone(), body.clone(), WITHIN).await;
+                let outcome = sender
+                    .post(callback, headers.clone(), body.clone(), WITHIN)
+                    .await;
                 assert_eq!(outcome.verdict(), Verdict::Delivered, "{outcome:?}");
             }
         });
@@ -72,21 +74,29 @@ fn headers() -> HeaderMap {
     let signature = "0123456789abcdef0123456789abcdef01234567";
     let pairs = [
         ("content-type", "application/atom+xml; charset=utf-8"),
-        ("link", "<https://example.org/feed>; rel=\"self\", <https://hub.example.org/>; rel=\"hub\""),
+        (
+            "link",
+            "<https://example.org/feed>; rel=\"self\", <https://hub.example.org/>; rel=\"hub\"",
+        ),
         ("user-agent", "fanfare/0.1"),
         ("x-hub-delivery", "0190a1f2-5c3d-7e4f-8a9b-0c1d2e3f4a5b"),
         ("x-hub-signature", signature),
         ("x-hub-signature-256", signature),
     ];
     let pairs = pairs.map(|(name, value)| {
-        (HeaderName::from_static(name), HeaderValue::from_static(value))
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
     });
     HeaderMap::from_iter(pairs)
 }
 
 fn main() {
     Sink::run_if_asked();
-    let arguments: Vec<usize> = std::env::args().filter_map(|text| text.parse().ok()).collect();
+    let arguments: Vec<usize> = std::env::args()
+        .filter_map(|text| text.parse().ok())
+        .collect();
     let posts = arguments.first().copied().unwrap_or(200_000);
     let tasks = match arguments.get(1..) {
         None | Some([]) => &[64, 256, 512],
@@ -97,7 +107,10 @@ fn main() {
         let (sink, burnt) = (Sink::start(1), cpu::of_children());
         let reference = wrk::rate(&format!("http://127.0.0.1:{}/", sink.ports[0]), 3);
         let burnt = (cpu::of_children() - burnt) / sink.count() as f64;
-        println!("wrk, 64 connections: {reference:.0}/s, {:.1} us of CPU each", burnt * 1e6);
+        println!(
+            "wrk, 64 connections: {reference:.0}/s, {:.1} us of CPU each",
+            burnt * 1e6
+        );
 
         let (sink, burnt) = (Sink::start(ORIGINS), cpu::of_this_process());
         let rate = run(&sink, posts, tasks);

@@ -19,5 +19,8 @@ fn sum_of_fields(first: usize) -> f64 {
     // The second field, the program's name in parentheses, may contain blanks.
     let (_, rest) = stat.rsplit_once(')').expect("a name");
     let fields = rest.split_whitespace().skip(first - 3).take(2);
-    fields.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / TICKS_PER_SECOND
+    fields
+        .map(|ticks| ticks.parse::<f64>().expect("a number"))
+        .sum::<f64>()
+        / TICKS_PER_SECOND
 }

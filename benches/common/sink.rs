@@ -90,7 +90,13 @@ async fn serve(origins: usize) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a free port");
-        ports.push(listener.local_addr().expect("its address").port().to_string());
+        ports.push(
+            listener
+                .local_addr()
+                .expect("its address")
+                .port()
+                .to_string(),
+        );
         let count = Arc::clone(&count);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -101,7 +107,8 @@ async fn serve(origins: usize) {
     }
     println!("{}", ports.join(" "));
     // The parent holds the other end of stdin: when it is gone, so is the reason to be here.
-    let parent_ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    let parent_ended =
+        tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
     let _ = parent_ended.await;
 }
 

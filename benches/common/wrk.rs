@@ -16,7 +16,9 @@ pub fn rate(url: &str, seconds: u32) -> f64 {
         .output()
         .expect("wrk (apt-get install wrk)");
     let text = String::from_utf8_lossy(&output.stdout);
-    let rate = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
+    let rate = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Requests/sec:"));
     let rate = rate.unwrap_or_else(|| panic!("wrk did not print a rate: {text}"));
     rate.trim().parse().expect("a number")
 }

@@ -171,7 +171,11 @@ impl CallbackUrl {
 
     /// With the `://`. Not searched for: every delivery asks, several times.
     fn scheme_len(&self) -> usize {
-        if self.is_https() { "https://".len() } else { "http://".len() }
+        if self.is_https() {
+            "https://".len()
+        } else {
+            "http://".len()
+        }
     }
 }
 

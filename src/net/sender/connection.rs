@@ -71,7 +71,10 @@ pub(super) enum ConnectionError {
     Unsent(HeaderMap),
     /// Whether the receiver has seen the request is unknown.
     #[error("{error}{}", cause(.error))]
-    Broken { #[from] error: hyper::Error },
+    Broken {
+        #[from]
+        error: hyper::Error,
+    },
     /// The callback does not fit into a request.
     #[error("the callback cannot be put into a request: {0}")]
     Unfit(#[from] http::Error),
@@ -184,9 +187,9 @@ impl Http1 {
         body: Bytes,
     ) -> Result<Response<Incoming>, ConnectionError> {
         headers.insert(HOST, self.host.clone());
-        let target = Bytes::copy_from_slice(&callback.as_str().as_bytes()[callback.origin().len()..]);
-        let target = PathAndQuery::from_maybe_shared(target)
-            .map_err(http::Error::from)?;
+        let target =
+            Bytes::copy_from_slice(&callback.as_str().as_bytes()[callback.origin().len()..]);
+        let target = PathAndQuery::from_maybe_shared(target).map_err(http::Error::from)?;
         let answer = self
             .requests
             .try_send_request(request(target.into(), headers, body));
@@ -223,7 +226,9 @@ impl Http2 {
         let answer = self.requests.try_send_request(request).await;
         answer.map_err(|error| {
             let error = match ConnectionError::from(error) {
-                ConnectionError::Broken { error } if is_refusal(&error) => ConnectionError::Unsent(spare),
+                ConnectionError::Broken { error } if is_refusal(&error) => {
+                    ConnectionError::Unsent(spare)
+                }
                 error => error,
             };
             if let ConnectionError::Unsent(_) = error {
@@ -251,18 +256,25 @@ impl From<TrySendError<Request<Body>>> for ConnectionError {
     fn from(mut error: TrySendError<Request<Body>>) -> Self {
         match error.take_message() {
             Some(request) => ConnectionError::Unsent(request.into_parts().0.headers),
-            None => ConnectionError::Broken { error: error.into_error() },
+            None => ConnectionError::Broken {
+                error: error.into_error(),
+            },
         }
     }
 }
 
 fn cause(error: &hyper::Error) -> String {
-    error.source().map(|cause| format!(": {cause}")).unwrap_or_default()
+    error
+        .source()
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default()
 }
 
 /// Whether an HTTP/2 error says that the receiver has not looked at the request (RFC 9113 section 8.7).
 fn is_refusal(error: &hyper::Error) -> bool {
-    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    let cause = error
+        .source()
+        .and_then(|cause| cause.downcast_ref::<h2::Error>());
     cause.is_some_and(|error| match error.reason() {
         Some(h2::Reason::REFUSED_STREAM) => error.is_reset(),
         Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),

@@ -74,7 +74,10 @@ impl Sender {
         };
         if let Some(connection) = self.pool.take(callback.origin()) {
             let body = body.clone();
-            match self.exchange(connection, callback, headers, body, deadline).await {
+            match self
+                .exchange(connection, callback, headers, body, deadline)
+                .await
+            {
                 Err(ConnectionError::Unsent(given_back)) => headers = given_back,
                 result => return result.unwrap_or_else(protocol_failure),
             }
@@ -136,7 +139,9 @@ impl Sender {
             }
             let stream = self.dialer.connect(callback.host(), port(callback)).await;
             let stream = stream.map_err(dial_failure)?;
-            Connection::http1(stream, callback).await.map_err(protocol_failure)
+            Connection::http1(stream, callback)
+                .await
+                .map_err(protocol_failure)
         };
         let late = |_| deadline.passed("not connected");
         timeout_at(deadline.at, connecting).await.map_err(late)?
@@ -155,7 +160,10 @@ impl Sender {
                 turn = None;
             }
         }
-        let stream = self.dialer.connect_tls(callback.host(), port(callback), &self.tls).await;
+        let stream = self
+            .dialer
+            .connect_tls(callback.host(), port(callback), &self.tls)
+            .await;
         let stream = stream.map_err(dial_failure)?;
         let connection = if chose_http2(&stream) {
             Connection::http2(stream, &self.tracker).await
@@ -179,7 +187,9 @@ impl Deadline {
 fn port(callback: &CallbackUrl) -> u16 {
     let standard = if callback.is_https() { 443 } else { 80 };
     let named = callback.origin().rsplit_once(':');
-    named.and_then(|(_, port)| port.parse().ok()).unwrap_or(standard)
+    named
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or(standard)
 }
 
 /// The seconds from `now` that a `Retry-After` asks to wait: it is a number of them or a date (RFC 9110 section 10.2.3).
