@@ -95,7 +95,11 @@ impl Receiver {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        let accepting = accept(listener, Arc::clone(&receiver.site), receiver.tracker.clone());
+        let accepting = accept(
+            listener,
+            Arc::clone(&receiver.site),
+            receiver.tracker.clone(),
+        );
         let stopped = receiver.stop.clone();
         receiver.tracker.spawn(async move {
             tokio::select! {
@@ -183,13 +187,17 @@ impl Site {
             },
             _ => return plain(StatusCode::NOT_FOUND, "this was not asked for"),
         };
-        self.tell(event, &value("hub.challenge").unwrap_or_default()).await
+        self.tell(event, &value("hub.challenge").unwrap_or_default())
+            .await
     }
 
     async fn delivery(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broke off");
+            return plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large, or broke off",
+            );
         };
         let now = Clock::System.now();
         let Expected { topic, secret, .. } = &self.expected;
@@ -201,7 +209,10 @@ impl Site {
     async fn tell(&self, event: Event, answer: &str) -> Answer {
         match self.events.send(event).await {
             Ok(()) => plain(StatusCode::OK, answer),
-            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "this subscriber is leaving"),
+            Err(_) => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this subscriber is leaving",
+            ),
         }
     }
 }

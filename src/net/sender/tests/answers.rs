@@ -1,7 +1,5 @@
 //! What is sent, and what becomes of each kind of answer.
 
-use std::time::UNIX_EPOCH;
-
 use super::*;
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -132,27 +130,6 @@ async fn retry_after_is_understood() {
         excerpt: String::new(),
     };
     assert_eq!(outcome, expected);
-}
-
-#[test]
-fn retry_after_is_a_number_or_a_date() {
-    let now = UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
-    let cases = [
-        ("0", Some(0)),
-        (" 30 ", Some(30)),
-        ("Sun, 06 Nov 1994 08:50:07 GMT", Some(30)),
-        ("Sunday, 06-Nov-94 08:50:07 GMT", Some(30)),
-        ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-        ("", None),
-        ("-1", None),
-        ("1.5", None),
-        ("99999999999999999999", None),
-        ("soon", None),
-    ];
-    for (text, expected) in cases {
-        let value = HeaderValue::from_static(text);
-        assert_eq!(seconds_until(&value, now), expected, "{text:?}");
-    }
 }
 
 #[tokio::test]

@@ -4,71 +4,33 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::sync::{Barrier, Notify};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::super::super::testing::TestCa;
 use super::*;
 
-/// An authority made for this test, and the servers that it vouches for.
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+const BOTH: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-impl Authority {
-    fn new() -> Authority {
-        let mut parameters = CertificateParams::default();
-        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Authority(CertifiedIssuer::self_signed(parameters, key).unwrap())
-    }
+/// A sender that trusts `ca`.
+fn sender_of(ca: &TestCa) -> Sender {
+    sender_trusting(ca.trusted(), SenderLimits::default())
+}
 
-    /// A sender that trusts it, by way of a file.
-    fn trusted(&self) -> Sender {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), self.0.pem()).unwrap();
-        sender_trusting(
-            Tls::new(Some(file.path())).unwrap(),
-            SenderLimits::default(),
-        )
-    }
-
-    /// Accepts connections to `localhost` that speak one of `protocols`.
-    fn acceptor(&self, protocols: &[&str]) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(["localhost".to_owned()]).unwrap();
-        let certificate = parameters.signed_by(&key, &self.0).unwrap();
-        let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], key.into())
-            .unwrap();
-        config.alpn_protocols = protocols
-            .iter()
-            .map(|name| name.as_bytes().to_vec())
-            .collect();
-        TlsAcceptor::from(Arc::new(config))
-    }
-
-    /// A receiver whose encrypted HTTP/2 connections `serve` is given, with their numbers.
-    async fn receiver<S: Future<Output = ()> + Send + 'static>(
-        &self,
-        serve: impl Fn(usize, TlsStream<TcpStream>) -> S + Send + Sync + 'static,
-    ) -> Receiver {
-        let (acceptor, serve) = (self.acceptor(&["h2", "http/1.1"]), Arc::new(serve));
-        Receiver::start(move |visit| {
-            let (acceptor, serve) = (acceptor.clone(), serve.clone());
-            async move {
-                let stream = acceptor.accept(visit.stream).await.unwrap();
-                serve(visit.number, stream).await;
-            }
-        })
-        .await
-    }
+/// A receiver whose encrypted HTTP/2 connections, with their numbers, are handed to `serve`.
+async fn receiver<S: Future<Output = ()> + Send + 'static>(
+    ca: &TestCa,
+    serve: impl Fn(usize, TlsStream<TcpStream>) -> S + Send + Sync + 'static,
+) -> Receiver {
+    let (acceptor, serve) = (ca.acceptor.clone(), Arc::new(serve));
+    Receiver::start(move |visit| {
+        let (acceptor, serve) = (acceptor.clone(), serve.clone());
+        async move {
+            let stream = acceptor.accept(visit.stream).await.unwrap();
+            serve(visit.number, stream).await;
+        }
+    })
+    .await
 }
 
 fn encrypted(receiver: &Receiver) -> CallbackUrl {
@@ -107,8 +69,8 @@ async fn serve_http2(stream: TlsStream<TcpStream>, together: usize, stop: Arc<No
 
 #[tokio::test]
 async fn an_authority_from_the_file_is_trusted_and_others_are_not() {
-    let authority = Authority::new();
-    let acceptor = authority.acceptor(&["http/1.1"]);
+    let ca = TestCa::new(&[b"http/1.1"]);
+    let acceptor = ca.acceptor.clone();
     let receiver = Receiver::start(move |visit| {
         let acceptor = acceptor.clone();
         async move {
@@ -129,29 +91,30 @@ async fn an_authority_from_the_file_is_trusted_and_others_are_not() {
         }
     })
     .await;
-    let sender = authority.trusted();
+    let sender = sender_of(&ca);
     for _ in 0..3 {
         let outcome = sender.post_text(&encrypted(&receiver), "news").await;
         assert_eq!(outcome, answered(204, ""));
     }
     assert_eq!(receiver.connections(), 1);
 
-    let stranger = Authority::new().trusted();
+    let stranger = sender_of(&TestCa::new(&[b"http/1.1"]));
     let outcome = stranger.post_text(&encrypted(&receiver), "news").await;
     assert_unanswered(outcome, Failure::Tls, "certificate");
     let other_name = callback(&format!("https://127.0.0.1:{}/", receiver.port));
-    let outcome = authority.trusted().post_text(&other_name, "news").await;
+    let outcome = sender_of(&ca).post_text(&other_name, "news").await;
     assert_unanswered(outcome, Failure::Tls, "certificate");
 }
 
 #[tokio::test]
 async fn http2_carries_many_posts_over_one_connection() {
     const TOGETHER: usize = 50;
-    let authority = Authority::new();
-    let receiver = authority
-        .receiver(|_, stream| serve_http2(stream, TOGETHER, Arc::default()))
-        .await;
-    let (sender, callback) = (authority.trusted(), encrypted(&receiver));
+    let ca = TestCa::new(BOTH);
+    let receiver = receiver(&ca, |_, stream| {
+        serve_http2(stream, TOGETHER, Arc::default())
+    })
+    .await;
+    let (sender, callback) = (sender_of(&ca), encrypted(&receiver));
     for _ in 0..2 {
         // None is answered before all have come: they are under way at once.
         let posts = (0..TOGETHER).map(|_| sender.post_text(&callback, "news"));
@@ -166,13 +129,14 @@ async fn http2_carries_many_posts_over_one_connection() {
 
 #[tokio::test]
 async fn after_a_goaway_comes_a_new_connection() {
-    let authority = Authority::new();
+    let ca = TestCa::new(BOTH);
     let stop = Arc::new(Notify::new());
     let stopping = stop.clone();
-    let receiver = authority
-        .receiver(move |_, stream| serve_http2(stream, 1, stopping.clone()))
-        .await;
-    let (sender, callback) = (authority.trusted(), encrypted(&receiver));
+    let receiver = receiver(&ca, move |_, stream| {
+        serve_http2(stream, 1, stopping.clone())
+    })
+    .await;
+    let (sender, callback) = (sender_of(&ca), encrypted(&receiver));
     for round in 1..=5 {
         for _ in 0..3 {
             let outcome = sender.post_text(&callback, "news").await;
@@ -194,30 +158,29 @@ async fn an_http2_request_is_repeated_only_if_it_was_refused() {
         (h2::Reason::INTERNAL_ERROR, false),
         (h2::Reason::CANCEL, false),
     ] {
-        let authority = Authority::new();
+        let ca = TestCa::new(BOTH);
         let requests = Arc::new(AtomicUsize::new(0));
         let counter = requests.clone();
-        let receiver = authority
-            .receiver(move |number, stream| {
-                let requests = counter.clone();
-                async move {
-                    let mut connection = h2::server::handshake(stream).await.unwrap();
-                    let mut served = 0;
-                    while let Some(Ok((_, mut respond))) = connection.accept().await {
-                        requests.fetch_add(1, Ordering::SeqCst);
-                        served += 1;
-                        // The first connection answers once, and then no more.
-                        if number == 1 && served > 1 {
-                            respond.send_reset(reason);
-                        } else {
-                            let response = Response::builder().status(204).body(()).unwrap();
-                            respond.send_response(response, true).unwrap();
-                        }
+        let receiver = receiver(&ca, move |number, stream| {
+            let requests = counter.clone();
+            async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut served = 0;
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    requests.fetch_add(1, Ordering::SeqCst);
+                    served += 1;
+                    // The first connection answers once, and then no more.
+                    if number == 1 && served > 1 {
+                        respond.send_reset(reason);
+                    } else {
+                        let response = Response::builder().status(204).body(()).unwrap();
+                        respond.send_response(response, true).unwrap();
                     }
                 }
-            })
-            .await;
-        let (sender, callback) = (authority.trusted(), encrypted(&receiver));
+            }
+        })
+        .await;
+        let (sender, callback) = (sender_of(&ca), encrypted(&receiver));
         assert_eq!(sender.post_text(&callback, "news").await, answered(204, ""));
         let outcome = sender.post_text(&callback, "news").await;
         if repeated {
@@ -238,11 +201,9 @@ async fn an_http2_request_is_repeated_only_if_it_was_refused() {
 
 #[tokio::test]
 async fn the_tasks_of_http2_end_with_the_sender() {
-    let authority = Authority::new();
-    let receiver = authority
-        .receiver(|_, stream| serve_http2(stream, 1, Arc::default()))
-        .await;
-    let sender = authority.trusted();
+    let ca = TestCa::new(BOTH);
+    let receiver = receiver(&ca, |_, stream| serve_http2(stream, 1, Arc::default())).await;
+    let sender = sender_of(&ca);
     assert_eq!(
         sender.post_text(&encrypted(&receiver), "news").await,
         answered(204, "")
