@@ -184,6 +184,11 @@ fn absolute(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::Blank);
     }
     let url = Url::parse(text).map_err(UrlError::NotAbsolute)?;
+    // `url` forgives "http:host" and "http:///host"; nobody means them.
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+    if authority.is_empty() || authority.starts_with(['/', '\\']) {
+        return Err(UrlError::NotAbsolute(url::ParseError::EmptyHost));
+    }
     if !matches!(url.scheme(), "http" | "https") {
         return Err(UrlError::Scheme(url.scheme().to_owned()));
     }

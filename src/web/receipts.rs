@@ -103,19 +103,34 @@ struct BundleView {
     id: PublicationId,
     state: &'static str,
     accepted_at: String,
-    receipts: Vec<ReceiptView>,
+    receipts: Vec<PartView>,
+}
+
+/// What became of one topic of a ping.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PartView {
+    Heard(Box<ReceiptView>),
+    Unheard {
+        topic: TopicUrl,
+        state: &'static str,
+    },
 }
 
 async fn view_bundle(site: &Site, bundle: Bundle) -> Result<BundleView, Problem> {
-    let mut receipts = Vec::with_capacity(bundle.receipts.len());
+    let mut receipts = Vec::with_capacity(bundle.receipts.len() + bundle.unheard.len());
     let mut ended = true;
     for id in bundle.receipts {
         // One that has been pruned ended long ago.
         if let Some(receipt) = site.hub.store.receipt(id).await? {
             ended &= !matches!(receipt.state(), "fetching" | "delivering" | "retrying");
-            receipts.push(view(site, receipt));
+            receipts.push(PartView::Heard(Box::new(view(site, receipt))));
         }
     }
+    receipts.extend(bundle.unheard.into_iter().map(|topic| PartView::Unheard {
+        topic,
+        state: "unheard",
+    }));
     Ok(BundleView {
         id: bundle.id,
         state: if ended { "complete" } else { "delivering" },
