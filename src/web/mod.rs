@@ -1,7 +1,7 @@
 //! HTTP in: requests of subscribers, publishers, operators and visitors come in, replies go out. The only module that
 //! knows warp.
 //!
-//! [`handle`] is the whole surface in one table. A handler gives back a reply or a [`Problem`]; what becomes of a problem
+//! `handle` is the whole surface in one table. A handler gives back a reply or a `Problem`; what becomes of a problem
 //! stands in `problem`.
 //!
 //! Invariants:
@@ -205,17 +205,17 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
 
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
-    let head = call.method == Method::HEAD;
-    let as_json = call.path.starts_with("/api/");
+    let (method, path) = (call.method.clone(), call.path.clone());
     let handled = tracker
         .spawn(async move { handle(&site, route, call).await })
         .await
         .unwrap_or(Err(Problem::Crashed));
-    let mut answer = handled.unwrap_or_else(|problem| problem.answer(as_json));
+    let mut answer = handled.unwrap_or_else(|problem| problem.answer(path.starts_with("/api/")));
+    tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    if head && !answer.body().is_empty() {
+    if method == Method::HEAD && !answer.body().is_empty() {
         let length = answer.body().len();
         answer
             .headers_mut()

@@ -1,9 +1,9 @@
 //! Topics that the hub itself serves, at `/topics/<name>`: a publisher puts content, the hub announces it, and everyone
 //! may get it.
 
-use bytes::Bytes;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::call::Call;
