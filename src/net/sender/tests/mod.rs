@@ -29,12 +29,9 @@ struct Receiver {
 
 impl Receiver {
     /// Starts one that hands each connection, numbered from 1, to `serve`.
-    async fn start<S: Future<Output = ()> + Send>(
+    async fn start<S: Future<Output = ()> + Send + 'static>(
         serve: impl Fn(Visit) -> S + Send + 'static,
-    ) -> Receiver
-    where
-        S: 'static,
-    {
+    ) -> Receiver {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let receiver = Receiver {
             port: listener.local_addr().unwrap().port(),
