@@ -117,7 +117,11 @@ impl Hub {
         }
         let named = found.self_url.as_deref().map(TopicUrl::parse);
         match named {
-            Some(Ok(named)) if named.id() != pinged.id() && self.has_content(&named, &content.body).await => named,
+            Some(Ok(named))
+                if named.id() != pinged.id() && self.has_content(&named, &content.body).await =>
+            {
+                named
+            }
             _ => pinged.clone(),
         }
     }

@@ -151,7 +151,7 @@ async fn a_fetch_that_keeps_failing_is_told_in_the_receipt() {
     for (path, page, word) in [
         ("/error", Reply::status(503), "503"),
         ("/gone", Reply::status(410), "410"),
-        ("/large", Reply::ok(vec![b'x'; 70_000]), "64"),
+        ("/large", Reply::ok(vec![b'x'; 70_000]), "65536 bytes"),
         ("/flood", Reply::Flood, "65536 bytes"),
         ("/drip", Reply::Drip, ""),
         ("/hang", Reply::Hang, ""),
