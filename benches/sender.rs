@@ -2,6 +2,11 @@
 //!
 //!     cargo bench --bench sender [-- POSTS TASKS...]
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench has no tracker of its own"
+)]
+
 mod common;
 
 use std::sync::Arc;

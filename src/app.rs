@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flow::clock::Clock;
-use crate::flow::{Hub, Reach, Settings};
+use crate::flow::{Environment, Hub, Reach, Settings};
 use crate::net::client::{Caller, FetchLimits, Fetcher};
 use crate::net::dial::Dialer;
 use crate::net::guard::Guard;
@@ -72,16 +72,16 @@ impl App {
         let address = listener.local_addr()?;
         let url = config.public_url(address).to_string();
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
-        let hub = Arc::new(Hub::new(
-            Arc::clone(&store),
-            Clock::System,
+        let environment = Environment {
+            store: Arc::clone(&store),
+            clock: Clock::System,
+            reach: reach(config, &tracker)?,
             url,
-            PRODUCT.to_owned(),
-            settings(config),
-            reach(config, &tracker)?,
-            tracker.clone(),
-            stop.clone(),
-        ));
+            product: PRODUCT.to_owned(),
+            tracker: tracker.clone(),
+            stop: stop.clone(),
+        };
+        let hub = Arc::new(Hub::new(settings(config), environment));
         let taken_over = hub.start().await?;
         let web = Web {
             hub: Arc::clone(&hub),
@@ -210,11 +210,19 @@ fn tokens(config: &Config) -> anyhow::Result<(Tokens, Option<String>)> {
         let admin = read_hash(&file)?;
         return Ok((Tokens::new(admin, publishers), None));
     }
-    let token = hex::encode(rand::random::<[u8; 24]>());
+    let token = new_token();
     let admin = sha256(&token);
     std::fs::write(&file, hex::encode(admin) + "\n")
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok((Tokens::new(admin, publishers), Some(token)))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "made once, before there is a hub"
+)]
+fn new_token() -> String {
+    hex::encode(rand::random::<[u8; 24]>())
 }
 
 fn read_hash(file: &Path) -> anyhow::Result<[u8; 32]> {

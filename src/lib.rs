@@ -13,6 +13,13 @@
 //!
 //! The modules stand in layer order: each imports only what stands above it in this list
 //! (`tests/layers.rs` proves it).
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "tests have no tracker and no clock of their own"
+    )
+)]
 
 pub mod domain;
 

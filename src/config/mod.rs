@@ -169,6 +169,10 @@ pub fn load(
 }
 
 /// The `FANFARE_*` variables of this process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .map(|(name, value)| {

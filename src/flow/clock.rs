@@ -47,16 +47,19 @@ impl Clock {
 }
 
 /// Uniform in 0..1, to spread retries.
+#[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
 pub fn jitter() -> f64 {
     rand::random()
 }
 
 /// A challenge for a verification: 32 hexadecimal digits, from 128 random bits (HUB-27, HUB-28, HUB-29).
+#[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
 pub fn challenge() -> String {
     hex::encode(rand::random::<[u8; 16]>())
 }
 
 /// A new id; ids made later sort behind (UUID version 7).
+#[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }

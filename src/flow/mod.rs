@@ -93,6 +93,24 @@ pub struct Reach {
     pub topics: Arc<Guard>,
 }
 
+/// What the hub stands in.
+pub struct Environment {
+    /// The memory.
+    pub store: SharedStore,
+    /// The time.
+    pub clock: Clock,
+    /// The ways out.
+    pub reach: Reach,
+    /// The hub's own URL, ending in a slash.
+    pub url: String,
+    /// The name and version that it goes by.
+    pub product: String,
+    /// Where its tasks live.
+    pub tracker: TaskTracker,
+    /// When this is cancelled, nothing new begins.
+    pub stop: CancellationToken,
+}
+
 /// The hub: the state that the arrows of the flow share. Each arrow is an `impl Hub` in its own file.
 pub struct Hub {
     /// The memory.
@@ -131,18 +149,17 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Puts the hub together. `product` is the name and version that it goes by; its tasks live on `tracker` and begin
-    /// nothing new after `stop`.
-    pub fn new(
-        store: SharedStore,
-        clock: Clock,
-        url: String,
-        product: String,
-        settings: Settings,
-        reach: Reach,
-        tracker: TaskTracker,
-        stop: CancellationToken,
-    ) -> Self {
+    /// Puts the hub together; nothing runs yet.
+    pub fn new(settings: Settings, environment: Environment) -> Self {
+        let Environment {
+            store,
+            clock,
+            reach,
+            url,
+            product,
+            tracker,
+            stop,
+        } = environment;
         let delivery = &settings.delivery;
         let work = Arc::new(Work::new(Capacity {
             verify: VERIFICATIONS,
