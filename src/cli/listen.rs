@@ -98,6 +98,7 @@ struct Listening<'a> {
     args: &'a ListenArgs,
     client: Client,
     place: Place,
+    address: SocketAddr,
     callback: CallbackUrl,
     secret: Secret,
     receiver: Receiver,
@@ -140,6 +141,7 @@ impl<'a> Listening<'a> {
             args,
             client,
             place,
+            address,
             callback,
             secret,
             receiver,
@@ -150,9 +152,15 @@ impl<'a> Listening<'a> {
 
     /// Subscribes and prints what arrives.
     async fn listen(&mut self) -> anyhow::Result<()> {
-        self.ask(Mode::Subscribe).await?;
+        // Ctrl-C may cut the request off, and it may have been heard even so.
+        self.is_asked = true;
+        if let Err(refusal) = self.ask(Mode::Subscribe).await {
+            self.is_asked = false;
+            return Err(refusal);
+        }
         let Place { hub, topic } = &self.place;
-        eprintln!("asked {hub} for {topic}; listening at {}", self.callback);
+        let (address, callback) = (self.address, &self.callback);
+        eprintln!("asked {hub} for {topic}\nlistening at {address}, callback {callback}");
         let mut left = self.args.count;
         let mut is_confirmed = false;
         let mut due = Instant::now() + PATIENCE;
@@ -203,7 +211,7 @@ impl<'a> Listening<'a> {
     }
 
     /// What is due: the renewal of a lease of which a fifth is left, or a word about a hub that does not come back.
-    async fn remind(&mut self, is_confirmed: bool) {
+    async fn remind(&self, is_confirmed: bool) {
         if !is_confirmed {
             eprintln!(
                 "{} has not asked {} yet whether it agrees; can it reach that URL?",
@@ -214,7 +222,7 @@ impl<'a> Listening<'a> {
         }
     }
 
-    async fn ask(&mut self, mode: Mode) -> anyhow::Result<()> {
+    async fn ask(&self, mode: Mode) -> anyhow::Result<()> {
         let wish = Wish {
             mode,
             callback: &self.callback,
@@ -223,8 +231,6 @@ impl<'a> Listening<'a> {
             signature: None,
             sync: false,
         };
-        // Also a request whose answer is lost may have been heard.
-        self.is_asked = true;
         let answer = wish.send(&self.client, &self.place).await;
         answer.map(|_| ())
     }
