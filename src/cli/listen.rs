@@ -13,7 +13,6 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
@@ -22,6 +21,7 @@ use self::receiver::{Event, Expected, Receiver};
 use super::client::{self, Client};
 use super::discover::{Place, place};
 use super::say;
+use super::signals::Signals;
 use super::subscribe::{self, Wish};
 use crate::domain::notation;
 use crate::domain::subscription::Mode;
@@ -32,7 +32,7 @@ pub const EXAMPLE: &str = "\
 Examples:
   fanfare listen --hub http://127.0.0.1:8080/ http://127.0.0.1:8080/topics/hello
       with a hub on this machine
-  fanfare listen --listen 0.0.0.0:9000 --callback https://me.example/hook https://blog.example/feed.xml
+  fanfare listen --port 9000 --callback https://me.example/hook https://blog.example/feed.xml
       with a hub elsewhere: it reaches this machine through the callback's URL
 
 Ctrl-C ends the subscription.";
@@ -47,7 +47,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 #[derive(Args, Debug)]
 pub struct ListenArgs {
     /// The hub; without one, the topic is asked which hub it uses
-    #[arg(long, value_name = "URL", env = "FANFARE_URL", value_parser = client::hub)]
+    #[arg(long, value_name = "URL", env = "FANFARE_URL", hide_env_values = true, value_parser = client::hub)]
     hub: Option<Url>,
     /// The feed or page
     #[arg(value_name = "TOPIC", value_parser = client::topic)]
@@ -84,11 +84,11 @@ pub async fn run(args: &ListenArgs) -> anyhow::Result<ExitCode> {
     let mut listening = Listening::start(args).await?;
     let ended = tokio::select! {
         ended = listening.listen() => ended,
-        () = signals.next() => Ok(()),
+        _ = signals.next() => Ok(()),
     };
     tokio::select! {
         () = listening.leave() => {}
-        () = signals.next() => {}
+        _ = signals.next() => {}
     }
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -98,6 +98,7 @@ struct Listening<'a> {
     args: &'a ListenArgs,
     client: Client,
     place: Place,
+    address: SocketAddr,
     callback: CallbackUrl,
     secret: Secret,
     receiver: Receiver,
@@ -140,6 +141,7 @@ impl<'a> Listening<'a> {
             args,
             client,
             place,
+            address,
             callback,
             secret,
             receiver,
@@ -150,9 +152,15 @@ impl<'a> Listening<'a> {
 
     /// Subscribes and prints what arrives.
     async fn listen(&mut self) -> anyhow::Result<()> {
-        self.ask(Mode::Subscribe).await?;
+        // Ctrl-C may cut the request off, and it may have been heard even so.
+        self.is_asked = true;
+        if let Err(refusal) = self.ask(Mode::Subscribe).await {
+            self.is_asked = false;
+            return Err(refusal);
+        }
         let Place { hub, topic } = &self.place;
-        eprintln!("asked {hub} for {topic}; listening at {}", self.callback);
+        let (address, callback) = (self.address, &self.callback);
+        eprintln!("asked {hub} for {topic}\nlistening at {address}, callback {callback}");
         let mut left = self.args.count;
         let mut is_confirmed = false;
         let mut due = Instant::now() + PATIENCE;
@@ -203,7 +211,7 @@ impl<'a> Listening<'a> {
     }
 
     /// What is due: the renewal of a lease of which a fifth is left, or a word about a hub that does not come back.
-    async fn remind(&mut self, is_confirmed: bool) {
+    async fn remind(&self, is_confirmed: bool) {
         if !is_confirmed {
             eprintln!(
                 "{} has not asked {} yet whether it agrees; can it reach that URL?",
@@ -214,7 +222,7 @@ impl<'a> Listening<'a> {
         }
     }
 
-    async fn ask(&mut self, mode: Mode) -> anyhow::Result<()> {
+    async fn ask(&self, mode: Mode) -> anyhow::Result<()> {
         let wish = Wish {
             mode,
             callback: &self.callback,
@@ -223,8 +231,6 @@ impl<'a> Listening<'a> {
             signature: None,
             sync: false,
         };
-        // Also a request whose answer is lost may have been heard.
-        self.is_asked = true;
         let answer = wish.send(&self.client, &self.place).await;
         answer.map(|_| ())
     }
@@ -247,27 +253,5 @@ impl<'a> Listening<'a> {
             }
         }
         self.receiver.stop().await;
-    }
-}
-
-/// Ctrl-C, and what a service manager sends.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

@@ -7,6 +7,7 @@ mod discover;
 mod listen;
 mod publish;
 mod serve;
+mod signals;
 mod subscribe;
 mod transfer;
 

@@ -30,7 +30,7 @@ Examples:
 #[derive(Args, Debug)]
 pub struct PublishArgs {
     /// The hub; without one, each topic is asked which hubs it uses
-    #[arg(long, value_name = "URL", env = "FANFARE_URL", value_parser = client::hub)]
+    #[arg(long, value_name = "URL", env = "FANFARE_URL", hide_env_values = true, value_parser = client::hub)]
     hub: Option<Url>,
     /// What has changed
     #[arg(value_name = "TOPIC", required = true, value_parser = client::topic)]

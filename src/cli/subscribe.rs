@@ -21,21 +21,21 @@ pub const SUBSCRIBE_EXAMPLE: &str = "\
 Example:
   fanfare subscribe https://blog.example/feed.xml https://me.example/callback --lease 10d
 
-The hub asks the callback whether it agrees before it sends anything. To see updates without a callback of
-your own, use `fanfare listen`.";
+The hub asks the callback whether it agrees before it sends anything.
+To see updates without a callback of your own, use `fanfare listen`.";
 
 pub const UNSUBSCRIBE_EXAMPLE: &str = "\
 Example:
   fanfare unsubscribe https://blog.example/feed.xml https://me.example/callback
 
-Topic and callback must be written as they were when the subscription was made. The hub asks the callback
-whether it agrees.";
+Topic and callback are those that the subscription was made with.
+The hub asks the callback whether it agrees.";
 
 /// What both verbs need.
 #[derive(Args, Debug)]
 struct Whose {
     /// The hub; without one, the topic is asked which hub it uses
-    #[arg(long, value_name = "URL", env = "FANFARE_URL", value_parser = client::hub)]
+    #[arg(long, value_name = "URL", env = "FANFARE_URL", hide_env_values = true, value_parser = client::hub)]
     hub: Option<Url>,
     /// The feed or page
     #[arg(value_name = "TOPIC", value_parser = client::topic)]

@@ -192,3 +192,158 @@ fn json_error(error: serde_json::Error) -> LineError {
         _ => format!("not a JSON object: {text} at column {}", error.column()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const DAY: u64 = 86_400;
+
+    fn importer() -> Importer {
+        let days = |days| Duration::from_secs(days * DAY);
+        Importer {
+            now: Timestamp(1_800_000_000_000),
+            leases: LeasePolicy {
+                default: days(10),
+                min: days(1),
+                max: days(30),
+            },
+            url_bytes: 100,
+        }
+    }
+
+    fn read(line: &str) -> Result<Subscription, String> {
+        let read = importer().read(Some(line.as_bytes()));
+        read.map_err(|error| error.to_string())
+    }
+
+    /// A line with the two keys that must be there, and others.
+    fn with(others: &str) -> String {
+        format!(r#"{{"topic":"http://t.example/","callback":"http://c.example/"{others}}}"#)
+    }
+
+    #[test]
+    fn a_line_says_what_is_wrong_with_it() {
+        let long = format!(
+            r#"{{"topic":"http://t.example/{}","callback":"x"}}"#,
+            "x".repeat(90)
+        );
+        for (line, expected) in [
+            ("{}", "missing field `topic`"),
+            (
+                r#"{"topic":"ftp://t.example/","callback":"http://c.example/"}"#,
+                r#"topic "ftp://t.example/" has the scheme "ftp"; the hub speaks http and https"#,
+            ),
+            (
+                &long,
+                "topic has 107 bytes; this hub takes up to 100 (limits.url_bytes)",
+            ),
+            (
+                r#"{"topic":"http://t.example/","callback":"http://c.example/#a"}"#,
+                r##"callback "http://c.example/#a" carries the fragment #a"##,
+            ),
+            (
+                &with(r#","secrets":"x""#),
+                "unknown field `secrets`, expected one of `topic`",
+            ),
+            (&with(r#","secret":"""#), "secret has 0 bytes"),
+            (
+                &with(r#","signature":"md5""#),
+                r#"signature "md5" is not one of sha1"#,
+            ),
+            (&with(r#","lease_seconds":0"#), "lease_seconds is 0"),
+            (
+                &with(r#","lease_seconds":-1"#),
+                "invalid value: integer `-1`",
+            ),
+            (
+                &with(r#","expires_at":"tomorrow""#),
+                r#"expires_at "tomorrow" is not a time such as"#,
+            ),
+            (
+                &with(r#","active_since":"1969-12-31T23:59:59Z""#),
+                "active_since",
+            ),
+            (&with(r#","from":"a\nb""#), "from has control characters"),
+            (
+                "{",
+                "not a JSON object: EOF while parsing an object at column 1",
+            ),
+            ("[]", "invalid length 0"),
+        ] {
+            let error = read(line).expect_err(line);
+            assert!(error.starts_with(expected), "{line}: {error}");
+            assert!(!error.contains("at line 1"), "{error}");
+        }
+        assert!(matches!(importer().read(None), Err(LineError::TooLong)));
+    }
+
+    #[test]
+    fn a_lease_ends_when_the_line_says_so_or_else_as_a_new_one_would() {
+        let now = importer().now;
+        let in_days = |days: u64| now.plus(Duration::from_secs(days * DAY));
+        let at = |days| format!(r#","expires_at":"{}""#, in_days(days));
+        for (others, days) in [
+            (String::new(), 10),
+            (r#","expires_at":"2001-01-01T00:00:00Z""#.to_owned(), 10),
+            (at(0), 10),
+            (at(3), 3),
+            (at(400), 30),
+            (format!(r#","lease_seconds":{}"#, 20 * DAY), 20),
+            (r#","lease_seconds":1"#.to_owned(), 1),
+            (format!(r#","lease_seconds":{}"#, u64::MAX), 30),
+            (at(3) + r#","lease_seconds":18446744073709551615"#, 3),
+        ] {
+            let read = read(&with(&others)).expect("a good line");
+            assert_eq!(read.expires_at, in_days(days), "{others}");
+            assert!(read.verified_at <= now && read.active_since == now);
+        }
+    }
+
+    prop_compose! {
+        fn subscription()(
+            topic in "http://[a-z]{1,9}\\.example/[!-~&&[^#\"<>]]{0,20}",
+            callback in "https?://[a-z]{1,9}\\.example(:[1-9][0-9]{3})?/[a-z?&=%]{0,20}",
+            secret in option::of("\\PC{1,40}"),
+            method in option::of(0..Method::ALL.len()),
+            age in 0..DAY * 1_000,
+            lease in 2 * DAY..30 * DAY,
+            begun in 0..1_000_000_000_000u64,
+            from in option::of("[ -~]{0,40}"),
+        ) -> Subscription {
+            let verified_at = Timestamp(importer().now.0 - age);
+            Subscription {
+                topic: TopicUrl::parse(&topic).expect("a topic"),
+                callback: CallbackUrl::parse(&callback).expect("a callback"),
+                secret: secret.map(|text| Secret::parse(&text).expect("a secret")),
+                method: method.map(|at| Method::ALL[at]),
+                active_since: Timestamp(verified_at.0 - begun),
+                verified_at,
+                expires_at: verified_at.plus(Duration::from_secs(lease)),
+                from,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(subscription in subscription()) {
+            let mut line = Vec::new();
+            Line::of(&subscription).write(&mut line).expect("written");
+            let text = line.strip_suffix(b"\n").expect("a line end");
+            prop_assert!(!text.contains(&b'\n'));
+            prop_assert_eq!(importer().read(Some(text)).expect("a good line"), subscription);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>, near in "\\{(\"(topic|callback|secret|expires_at)\":(\"http://a/[a-z]?\"|\"\"|1|null|\\{\\}),?){0,4}\\}") {
+            let _ = importer().read(Some(&bytes));
+            if let Ok(read) = importer().read(Some(near.as_bytes())) {
+                prop_assert!(read.is_live(importer().now));
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The client verbs of the binary, each against servers of the test on loopback, and against a hub of its own.
+
+mod discover;
+mod listen;
+mod own_hub;
+mod publish;
+mod subscribe;
+mod support;
+mod transfer;

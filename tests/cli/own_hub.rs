@@ -1,0 +1,102 @@
+//! The verbs together, against the hub of the same binary.
+
+use tempfile::TempDir;
+
+use crate::support::{Running, fanfare, fanfare_with};
+
+const TOKEN: &str = "a-token-for-this-test";
+
+struct Hub {
+    running: Running,
+    url: String,
+    data: String,
+    _folder: TempDir,
+}
+
+impl Hub {
+    fn start() -> Hub {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = folder
+            .path()
+            .join("data")
+            .to_str()
+            .expect("a path")
+            .to_owned();
+        let mut running = Running::start_with(
+            &["serve", "--listen", "127.0.0.1:0", "--data-dir", &data],
+            &[("FANFARE_AUTH__ADMIN_TOKEN", TOKEN)],
+        );
+        let up = running.out("Fanfare is up: ");
+        let url = up.split_whitespace().last().expect("a URL").to_owned();
+        Hub {
+            running,
+            url,
+            data,
+            _folder: folder,
+        }
+    }
+}
+
+#[test]
+fn what_is_published_arrives_signed_and_the_receipt_says_so() {
+    let mut hub = Hub::start();
+    let mut listener = Running::start(&[
+        "listen",
+        "--hub",
+        &hub.url,
+        "http://t.example/",
+        "--count",
+        "1",
+    ]);
+    listener.err("subscribed for 10d");
+    // The listener has agreed; the hub's log says when it has heard that.
+    hub.running.err("subscribed");
+    let args = [
+        "publish",
+        "--hub",
+        &hub.url,
+        "--content",
+        "-",
+        "--type",
+        "text/plain",
+        "--wait",
+        "http://t.example/",
+    ];
+    let published = fanfare_with(&args, &[("FANFARE_TOKEN", TOKEN)], b"news");
+    assert_eq!(published.code, Some(0), "{}", published.err);
+    assert!(
+        published.out.ends_with("complete; 1 of 1 delivered\n"),
+        "{}",
+        published.out
+    );
+    let heard = listener.end();
+    assert_eq!(heard.code, Some(0), "{}", heard.err);
+    assert!(
+        heard.out.contains("signature verified (sha1, sha256)"),
+        "{}",
+        heard.out
+    );
+    assert!(heard.out.ends_with("\n\nnews\n\n"), "{}", heard.out);
+    assert!(heard.err.ends_with("unsubscribed\n"), "{}", heard.err);
+}
+
+#[test]
+fn the_data_of_a_hub_that_runs_is_not_touched() {
+    let hub = Hub::start();
+    for args in [
+        &["export", "--data-dir", &hub.data][..],
+        &["import", "-", "--data-dir", &hub.data],
+    ] {
+        let done = fanfare(args);
+        assert_eq!(done.code, Some(1));
+        assert!(
+            done.err
+                .contains("is in use by another process; stop that one"),
+            "{}",
+            done.err
+        );
+    }
+    hub.running.signal("TERM");
+    assert_eq!(hub.running.end().code, Some(0));
+    assert_eq!(fanfare(&["export", "--data-dir", &hub.data]).code, Some(0));
+}
