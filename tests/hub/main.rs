@@ -1,0 +1,32 @@
+//! The black-box tests of the hub: the real binary, real connections, and every line of the checklist that is kept.
+//! `docs/conformance.md` says which test shows which line; `conformance_table` keeps that page honest.
+//!
+//! A test's name begins with the ids that it shows: `hub_15_...` for HUB-15, `q_11_...` for Q-11, several in a row for
+//! several. Nothing here waits for a fixed time. That something does not arrive is shown by a receipt that says that
+//! nothing is left to be done, or by something later that does arrive.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans are for the hub's own code: tests spawn, read the clock and the environment as they need"
+)]
+
+mod support;
+
+mod api;
+mod conformance_table;
+mod discovery;
+mod distribution;
+mod fetch;
+mod foreign;
+mod guard;
+mod lease;
+mod limits;
+mod progrium;
+mod publish;
+mod push035;
+mod quirks;
+mod request;
+mod retry;
+mod rocks;
+mod signature;
+mod topics_hosted;
+mod verification;
