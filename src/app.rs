@@ -218,8 +218,8 @@ fn tokens(config: &Config) -> anyhow::Result<(Tokens, Option<String>)> {
 }
 
 fn read_hash(file: &Path) -> anyhow::Result<[u8; 32]> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("cannot read {}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let bytes = hex::decode(text.trim())
         .ok()
         .and_then(|bytes| bytes.try_into().ok());

@@ -34,7 +34,7 @@ const ASIDE: Duration = Duration::from_secs(1);
 pub struct GateRules {
     /// Requests at a time for each origin.
     pub per_origin: usize,
-    /// Failures in a row that open the circuit.
+    /// Failures in a row that open the circuit; 0 leaves it closed for ever.
     pub circuit_failures: u32,
     /// How long it stays open.
     pub circuit_schedule: Schedule,
@@ -123,7 +123,7 @@ impl Gates {
     /// Tells the circuit how a request ended.
     pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
         let mut circuit = lock(&gate.circuit);
-        *circuit = if outcome.blames_origin() {
+        *circuit = if outcome.blames_origin() && self.rules.circuit_failures > 0 {
             circuit.failed(
                 self.clock.now(),
                 self.rules.circuit_failures,
@@ -308,7 +308,10 @@ mod tests {
             permit.straggle();
             slow.push(permit);
         }
-        assert!(gate.pass().await.is_none(), "there is no room for more stragglers");
+        assert!(
+            gate.pass().await.is_none(),
+            "there is no room for more stragglers"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -334,7 +337,10 @@ mod tests {
         tokio::time::advance(Duration::from_millis(until.0)).await;
         assert_eq!(gates.closed_until(ORIGIN), None);
         assert_eq!(gates.passage(&gate), Passage::Free);
-        assert!(gates.closed_until(ORIGIN).is_some(), "the probe is under way");
+        assert!(
+            gates.closed_until(ORIGIN).is_some(),
+            "the probe is under way"
+        );
         let answer = Outcome::Answered {
             status: 500,
             retry_after: None,

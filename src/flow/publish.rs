@@ -188,12 +188,15 @@ impl Hub {
         mut changes: Vec<Change>,
     ) -> Result<PublicationId, StoreError> {
         let id = new_publication_id();
-        if topic.digest == Some(digest(&content.body)) {
-            changes.push(Change::Receive(self.receipt(
-                id,
-                topic.url,
-                Stage::Unchanged,
-            )));
+        let nothing_to_do = if self.audience(&topic).await? == 0 {
+            Some(Stage::Unheard)
+        } else if topic.digest == Some(digest(&content.body)) {
+            Some(Stage::Unchanged)
+        } else {
+            None
+        };
+        if let Some(stage) = nothing_to_do {
+            changes.push(Change::Receive(self.receipt(id, topic.url, stage)));
             self.store.commit(changes).await?;
             return Ok(id);
         }

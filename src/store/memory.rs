@@ -128,11 +128,7 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn subscriptions(
-        &self,
-        after: Option<TargetId>,
-        limit: usize,
-    ) -> Result<Vec<Target>> {
+    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>> {
         let state = self.state();
         Ok(targets(&state.subscriptions, after, limit, |_| true))
     }

@@ -206,11 +206,7 @@ impl Store for SledStore {
         self.target_page(Group::Targets(topic), after, limit).await
     }
 
-    async fn subscriptions(
-        &self,
-        after: Option<TargetId>,
-        limit: usize,
-    ) -> Result<Vec<Target>> {
+    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>> {
         self.target_page(Group::Subscriptions, after.map(Key::Subscription), limit)
             .await
     }
@@ -246,10 +242,17 @@ impl Store for SledStore {
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
         self.read_aside(move |database, quarantine| {
             let after = after.map(Key::Receipt);
-            page(database, quarantine, Group::Receipts, after, limit, |_, row| Some(row))?
-                .into_iter()
-                .map(|receipt| with_checkpoint(database, quarantine, receipt))
-                .collect()
+            page(
+                database,
+                quarantine,
+                Group::Receipts,
+                after,
+                limit,
+                |_, row| Some(row),
+            )?
+            .into_iter()
+            .map(|receipt| with_checkpoint(database, quarantine, receipt))
+            .collect()
         })
         .await
     }

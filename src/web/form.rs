@@ -52,6 +52,12 @@ impl FormError {
     }
 }
 
+/// Whether a body of this media type is read as fields; one without a media type is, for it may be empty.
+pub fn is_form(content_type: Option<&str>) -> bool {
+    let kind = media_type(content_type.unwrap_or_default());
+    kind.is_empty() || is_urlencoded(kind) || is_multipart(kind)
+}
+
 /// Reads the fields of query and body. The body wins: what it names at all, the query does not add to.
 ///
 /// An empty body needs no media type.
@@ -96,6 +102,12 @@ impl Fields {
     }
 }
 
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
 type Pairs = Vec<(String, String)>;
 
 async fn read_body(content_type: Option<&str>, body: Bytes) -> Result<Pairs, FormError> {
@@ -103,16 +115,29 @@ async fn read_body(content_type: Option<&str>, body: Bytes) -> Result<Pairs, For
         return Ok(Pairs::new());
     }
     let content_type = content_type.unwrap_or_default();
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    let media_type = media_type(content_type);
+    if is_urlencoded(media_type) {
         decode(&body)
-    } else if media_type.eq_ignore_ascii_case("multipart/form-data") {
+    } else if is_multipart(media_type) {
         read_multipart(content_type, body).await
     } else if media_type.is_empty() {
         Err(FormError::MediaType("missing".to_owned()))
     } else {
         Err(FormError::MediaType(shown(media_type)))
     }
+}
+
+/// The media type without its parameters.
+fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn is_urlencoded(media_type: &str) -> bool {
+    media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn is_multipart(media_type: &str) -> bool {
+    media_type.eq_ignore_ascii_case("multipart/form-data")
 }
 
 /// Decodes `name=value&name=value`. Written here, for the crates that do it replace what is not UTF-8.

@@ -22,8 +22,14 @@ async fn administration_takes_the_administrators_token() {
         assert!(nameless.header("www-authenticate").is_some());
         is_an_error(&nameless);
         for token in ["wrong-token-of-someone", PUBLISHER, ""] {
-            let answer = hub.request(method, &path, &[("Authorization", &bearer(token))], b"").await;
-            assert!([401, 403].contains(&answer.status), "{token}: {}", answer.status);
+            let answer = hub
+                .request(method, &path, &[("Authorization", &bearer(token))], b"")
+                .await;
+            assert!(
+                [401, 403].contains(&answer.status),
+                "{token}: {}",
+                answer.status
+            );
             is_an_error(&answer);
         }
     }
@@ -43,7 +49,9 @@ async fn what_is_not_there_is_told_in_json() {
         is_an_error(&hub.admin_get(&path).await.expect(404));
     }
     for query in ["limit=many", "limit=-1", "after=nonsense"] {
-        let answer = hub.admin_get(&format!("/api/v1/subscriptions?{query}")).await;
+        let answer = hub
+            .admin_get(&format!("/api/v1/subscriptions?{query}"))
+            .await;
         is_an_error(&answer.expect(400));
     }
     let away = hub.get("/nowhere").await.expect(404);
@@ -54,9 +62,18 @@ async fn what_is_not_there_is_told_in_json() {
 async fn a_subscription_is_shown_without_its_secret() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb?key=1");
-    let request = scene.hub.subscribe(TOPIC, callback.url()).secret("hush").lease(1_000);
+    let request = scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .secret("hush")
+        .lease(1_000);
     let shown = request.field("hub.signature", "sha512").active().await;
-    let names: BTreeSet<_> = shown.as_object().expect("an object").keys().map(String::as_str).collect();
+    let names: BTreeSet<_> = shown
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     let expected = [
         "id",
         "topic",
@@ -77,7 +94,11 @@ async fn a_subscription_is_shown_without_its_secret() {
     assert_eq!(shown["in_backlog"], 0);
     assert!(!shown.to_string().contains("hush"));
     let id = shown["id"].as_str().expect("an id");
-    let alone = scene.hub.admin_get(&format!("/api/v1/subscriptions/{id}")).await.expect(200);
+    let alone = scene
+        .hub
+        .admin_get(&format!("/api/v1/subscriptions/{id}"))
+        .await
+        .expect(200);
     assert_eq!(alone.json(), shown);
 }
 
@@ -97,11 +118,18 @@ async fn lists_come_in_pages_and_can_be_searched() {
         loop {
             let mut fields = query.to_vec();
             fields.extend(after.as_deref().map(|after| ("after", after)));
-            let page = scene.hub.admin_get(&format!("/api/v1/subscriptions?{}", form(&fields))).await;
+            let page = scene
+                .hub
+                .admin_get(&format!("/api/v1/subscriptions?{}", form(&fields)))
+                .await;
             let page = page.expect(200).json();
             let items = page["items"].as_array().expect("items");
             assert!(items.len() <= 2, "as many as asked for");
-            found.extend(items.iter().map(|item| item["callback"].as_str().expect("a callback").to_owned()));
+            found.extend(
+                items
+                    .iter()
+                    .map(|item| item["callback"].as_str().expect("a callback").to_owned()),
+            );
             match page["next"].as_str() {
                 Some(next) => after = Some(next.to_owned()),
                 None => return found,
@@ -111,18 +139,50 @@ async fn lists_come_in_pages_and_can_be_searched() {
     let found = listed(&[("limit", "2")]).await;
     assert_eq!(found.len(), 7, "each once");
     assert_eq!(BTreeSet::from_iter(found), all);
-    assert_eq!(listed(&[("limit", "2"), ("topic", "http://publisher.example/feed0")]).await.len(), 3);
-    assert_eq!(listed(&[("limit", "2"), ("search", "feed1")]).await.len(), 2);
-    assert_eq!(listed(&[("limit", "2"), ("search", "READER6")]).await.len(), 1);
-    assert!(listed(&[("limit", "2"), ("search", "nothing like it")]).await.is_empty());
+    assert_eq!(
+        listed(&[("limit", "2"), ("topic", "http://publisher.example/feed0")])
+            .await
+            .len(),
+        3
+    );
+    assert_eq!(
+        listed(&[("limit", "2"), ("search", "feed1")]).await.len(),
+        2
+    );
+    assert_eq!(
+        listed(&[("limit", "2"), ("search", "READER6")]).await.len(),
+        1
+    );
+    assert!(
+        listed(&[("limit", "2"), ("search", "nothing like it")])
+            .await
+            .is_empty()
+    );
 
-    let topics = scene.hub.admin_get("/api/v1/topics?limit=2").await.expect(200).json();
+    let topics = scene
+        .hub
+        .admin_get("/api/v1/topics?limit=2")
+        .await
+        .expect(200)
+        .json();
     assert_eq!(topics["items"].as_array().expect("items").len(), 2);
     let next = topics["next"].as_str().expect("there is more");
-    let rest = scene.hub.admin_get(&format!("/api/v1/topics?{}", form(&[("after", next)]))).await.expect(200);
+    let rest = scene
+        .hub
+        .admin_get(&format!("/api/v1/topics?{}", form(&[("after", next)])))
+        .await
+        .expect(200);
     assert_eq!(rest.json()["items"].as_array().expect("items").len(), 1);
-    let found = scene.hub.admin_get("/api/v1/topics?search=feed2").await.expect(200).text();
-    assert!(found.contains("http://publisher.example/feed2") && !found.contains("feed1"), "{found}");
+    let found = scene
+        .hub
+        .admin_get("/api/v1/topics?search=feed2")
+        .await
+        .expect(200)
+        .text();
+    assert!(
+        found.contains("http://publisher.example/feed2") && !found.contains("feed1"),
+        "{found}"
+    );
 }
 
 #[tokio::test]
@@ -130,11 +190,25 @@ async fn an_administrator_deletes_a_subscription_without_a_word_to_the_callback(
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
     let subscription = scene.hub.subscribe(TOPIC, callback.url()).active().await;
-    let path = format!("/api/v1/subscriptions/{}", subscription["id"].as_str().expect("an id"));
+    let path = format!(
+        "/api/v1/subscriptions/{}",
+        subscription["id"].as_str().expect("an id")
+    );
     let admin = [("Authorization", &*bearer(ADMIN))];
-    scene.hub.request("DELETE", &path, &admin, b"").await.expect(204);
-    scene.hub.request("DELETE", &path, &admin, b"").await.expect(404);
-    assert_eq!(scene.hub.publish_text(TOPIC, "news").await["state"], "unheard");
+    scene
+        .hub
+        .request("DELETE", &path, &admin, b"")
+        .await
+        .expect(204);
+    scene
+        .hub
+        .request("DELETE", &path, &admin, b"")
+        .await
+        .expect(404);
+    assert_eq!(
+        scene.hub.publish_text(TOPIC, "news").await["state"],
+        "unheard"
+    );
     scene.retries_are_over("/later").await;
     assert!(callback.denials().is_empty());
 }
@@ -143,13 +217,34 @@ async fn an_administrator_deletes_a_subscription_without_a_word_to_the_callback(
 async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
     let scene = Scene::with(&[("delivery.retry", "1h")]).await;
     for number in 0..5 {
-        scene.subscribed(TOPIC, &format!("/{number}")).await.always(Reply::status(500));
+        scene
+            .subscribed(TOPIC, &format!("/{number}"))
+            .await
+            .always(Reply::status(500));
     }
-    let answer = scene.hub.push(TOPIC, "text/plain", b"news").await.expect(202);
-    let receipt = scene.hub.receipt_when(&answer, |receipt| receipt["in_backlog"] == 5).await;
+    let answer = scene
+        .hub
+        .push(TOPIC, "text/plain", b"news")
+        .await
+        .expect(202);
+    let receipt = scene
+        .hub
+        .receipt_when(&answer, |receipt| receipt["in_backlog"] == 5)
+        .await;
     let id = receipt["id"].as_str().expect("an id");
-    assert!(answer.location().ends_with(&format!("/api/v1/receipts/{id}")), "{}", answer.location());
-    let names: BTreeSet<_> = receipt.as_object().expect("an object").keys().map(String::as_str).collect();
+    assert!(
+        answer
+            .location()
+            .ends_with(&format!("/api/v1/receipts/{id}")),
+        "{}",
+        answer.location()
+    );
+    let names: BTreeSet<_> = receipt
+        .as_object()
+        .expect("an object")
+        .keys()
+        .map(String::as_str)
+        .collect();
     let expected = [
         "id",
         "topic",
@@ -173,7 +268,12 @@ async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
     loop {
         let mut fields = vec![("limit", "2")];
         fields.extend(after.as_deref().map(|after| ("after", after)));
-        let page = scene.hub.admin_get(&format!("{path}?{}", form(&fields))).await.expect(200).json();
+        let page = scene
+            .hub
+            .admin_get(&format!("{path}?{}", form(&fields)))
+            .await
+            .expect(200)
+            .json();
         for item in page["items"].as_array().expect("items") {
             assert!(item["target"].is_string());
             assert!(seen.insert(item["callback"].as_str().expect("a callback").to_owned()));
@@ -194,9 +294,18 @@ async fn a_supervisor_sees_that_it_lives_and_what_it_does() {
     scene.subscribed(TOPIC, "/cb").await;
     scene.hub.publish_text(TOPIC, "news").await;
     let metrics = scene.hub.get("/metrics").await.expect(200);
-    assert!(metrics.header("content-type").expect("a type").starts_with("text/plain"));
+    assert!(
+        metrics
+            .header("content-type")
+            .expect("a type")
+            .starts_with("text/plain")
+    );
     let text = metrics.text();
-    assert!(text.lines().any(|line| line.starts_with("fanfare_") && line.ends_with(" 1")), "{text}");
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("fanfare_") && line.ends_with(" 1")),
+        "{text}"
+    );
     assert!(!text.contains(TOPIC), "metrics have no label without bound");
 }
 
@@ -205,18 +314,34 @@ async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
     let mut scene = Scene::start().await;
     let callback = scene.subscribed(TOPIC, "/cb").await;
     callback.script([Reply::status(200).after(std::time::Duration::from_millis(700))]);
-    let answer = scene.hub.push(TOPIC, "text/plain", b"news").await.expect(202);
+    let answer = scene
+        .hub
+        .push(TOPIC, "text/plain", b"news")
+        .await
+        .expect(202);
     callback.delivery(1).await;
     let status = scene.hub.terminate().await;
     assert!(status.success(), "{status}");
     scene.hub.start_again().await;
     assert_eq!(scene.hub.ended(&answer).await["delivered"], 1);
-    assert_eq!(callback.deliveries().len(), 1, "what was in flight was waited for");
+    assert_eq!(
+        callback.deliveries().len(),
+        1,
+        "what was in flight was waited for"
+    );
 }
 
 #[track_caller]
 fn is_an_error(answer: &crate::support::Response) {
     let kind = answer.header("content-type").unwrap_or_default();
-    assert!(kind.starts_with("application/json"), "{kind}: {}", answer.text());
-    assert!(matches!(&answer.json()["error"], Value::String(text) if !text.is_empty()), "{}", answer.text());
+    assert!(
+        kind.starts_with("application/json"),
+        "{kind}: {}",
+        answer.text()
+    );
+    assert!(
+        matches!(&answer.json()["error"], Value::String(text) if !text.is_empty()),
+        "{}",
+        answer.text()
+    );
 }

@@ -8,7 +8,11 @@ use std::path::Path;
 #[test]
 fn every_id_of_the_checklist_has_one_row() {
     let mut expected = Vec::new();
-    expected.extend((1..=89).filter(|n| !(54..=59).contains(n) && !(64..=69).contains(n)).map(|n| format!("HUB-{n:02}")));
+    expected.extend(
+        (1..=89)
+            .filter(|n| !(54..=59).contains(n) && !(64..=69).contains(n))
+            .map(|n| format!("HUB-{n:02}")),
+    );
     expected.extend((1..=49).map(|n| format!("Q-{n:02}")));
     let ids: Vec<_> = rows().into_iter().map(|row| row.id).collect();
     assert_eq!(ids, expected);
@@ -16,11 +20,17 @@ fn every_id_of_the_checklist_has_one_row() {
 
 #[test]
 fn every_row_says_whether_it_is_kept_and_shows_it_or_says_why_not() {
-    for Row { id, kept, tests, .. } in rows() {
+    for Row {
+        id, kept, tests, ..
+    } in rows()
+    {
         match kept.split_once(':').map_or(kept.as_str(), |(word, _)| word) {
             "kept" => assert!(!tests.is_empty(), "{id} is kept, but no test shows it"),
             "not kept" => {
-                assert!(kept.len() > "not kept: ".len(), "{id} does not say why it is not kept");
+                assert!(
+                    kept.len() > "not kept: ".len(),
+                    "{id} does not say why it is not kept"
+                );
                 assert!(tests.is_empty(), "{id} is not kept, yet tests are named");
             }
             other => panic!("{id} is neither \"kept\" nor \"not kept: why\", but {other:?}"),
@@ -40,12 +50,19 @@ fn tests_and_rows_name_each_other() {
     for row in rows() {
         let named: BTreeSet<_> = row.tests.iter().cloned().collect();
         let missing: Vec<_> = named.difference(&tests).collect();
-        assert!(missing.is_empty(), "{} names tests that do not exist: {missing:?}", row.id);
+        assert!(
+            missing.is_empty(),
+            "{} names tests that do not exist: {missing:?}",
+            row.id
+        );
         let carrying = carriers.remove(&row.id).unwrap_or_default();
         let unnamed: Vec<_> = carrying.difference(&named).collect();
         assert!(unnamed.is_empty(), "{} does not name {unnamed:?}", row.id);
     }
-    assert!(carriers.is_empty(), "tests carry ids without a row: {carriers:?}");
+    assert!(
+        carriers.is_empty(),
+        "tests carry ids without a row: {carriers:?}"
+    );
 }
 
 struct Row {
@@ -58,7 +75,10 @@ struct Row {
 fn rows() -> Vec<Row> {
     let page = fs::read_to_string(root().join("docs/conformance.md")).expect("docs/conformance.md");
     let mut rows = Vec::new();
-    for line in page.lines().filter(|line| line.starts_with("| HUB-") || line.starts_with("| Q-")) {
+    for line in page
+        .lines()
+        .filter(|line| line.starts_with("| HUB-") || line.starts_with("| Q-"))
+    {
         let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
         let [id, _, kept, tests] = cells[..] else {
             panic!("not four cells: {line}");
@@ -66,7 +86,12 @@ fn rows() -> Vec<Row> {
         rows.push(Row {
             id: id.to_owned(),
             kept: kept.to_owned(),
-            tests: tests.split('`').skip(1).step_by(2).map(str::to_owned).collect(),
+            tests: tests
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .map(str::to_owned)
+                .collect(),
         });
     }
     rows
@@ -80,13 +105,19 @@ fn tests() -> BTreeSet<String> {
         if path.extension().is_none_or(|kind| kind != "rs") {
             continue;
         }
-        let module = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let module = path
+            .file_stem()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let source = fs::read_to_string(&path).expect("a source file");
         let mut lines = source.lines();
         while let Some(line) = lines.next() {
             if matches!(line.trim(), "#[tokio::test]" | "#[test]") {
                 let signature = lines.next().expect("a function after #[test]");
-                let name = signature.split_once("fn ").and_then(|(_, rest)| rest.split('(').next());
+                let name = signature
+                    .split_once("fn ")
+                    .and_then(|(_, rest)| rest.split('(').next());
                 tests.insert(format!("{module}::{}", name.expect("a name")));
             }
         }

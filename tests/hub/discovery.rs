@@ -21,12 +21,22 @@ async fn hub_42_q_32_links_are_found_in_headers_however_malformed() {
     {
         let topic = scene.publisher.topic(&format!("/{number}"));
         let canonical = format!("{}?canonical", topic.url());
-        let value = template.replace("{self}", &canonical).replace("{hub}", &scene.hub.url);
-        topic.serves(Reply::ok("news").header("Content-Type", "text/plain").header("Link", &value));
+        let value = template
+            .replace("{self}", &canonical)
+            .replace("{hub}", &scene.hub.url);
+        topic.serves(
+            Reply::ok("news")
+                .header("Content-Type", "text/plain")
+                .header("Link", &value),
+        );
         let callback = scene.subscribed(topic.url(), &format!("/{number}")).await;
         scene.hub.publish(topic.url()).await;
         let expected = links(&canonical, &scene.hub.url);
-        assert_eq!(callback.delivery(1).await.header("link"), Some(expected.as_str()), "{template}");
+        assert_eq!(
+            callback.delivery(1).await.header("link"),
+            Some(expected.as_str()),
+            "{template}"
+        );
     }
 }
 
@@ -43,7 +53,10 @@ async fn q_33_links_are_found_in_two_headers() {
     let callback = scene.subscribed(topic.url(), "/cb").await;
     scene.hub.publish(topic.url()).await;
     let expected = links(&canonical, &scene.hub.url);
-    assert_eq!(callback.delivery(1).await.headers.all("link"), [expected.as_str()]);
+    assert_eq!(
+        callback.delivery(1).await.headers.all("link"),
+        [expected.as_str()]
+    );
 }
 
 #[tokio::test]
@@ -108,7 +121,10 @@ async fn q_33_headers_win_over_the_body() {
     );
     let callback = scene.subscribed(topic.url(), "/cb").await;
     scene.hub.publish(topic.url()).await;
-    assert_eq!(callback.delivery(1).await.header("link"), Some(&*links(&canonical, &scene.hub.url)));
+    assert_eq!(
+        callback.delivery(1).await.header("link"),
+        Some(&*links(&canonical, &scene.hub.url))
+    );
 }
 
 #[tokio::test]
@@ -127,18 +143,33 @@ async fn hub_88_q_34_a_redirected_topic_and_its_target_are_one() {
     let answer = scene.hub.ping(&[old.url(), new.url()]).await.expect(204);
     scene.hub.ended(&answer).await;
     let got = |callback: &crate::support::Callback, body: &str| {
-        callback.deliveries().iter().filter(|delivery| delivery.body == body).count()
+        callback
+            .deliveries()
+            .iter()
+            .filter(|delivery| delivery.body == body)
+            .count()
     };
-    assert_eq!(got(&of_old, "two"), 1, "once, though both names were pinged");
+    assert_eq!(
+        got(&of_old, "two"),
+        1,
+        "once, though both names were pinged"
+    );
     assert_eq!(got(&of_new, "two"), 1);
 
     new.says("three");
     scene.hub.publish(new.url()).await;
-    assert_eq!(got(&of_old, "three"), 1, "a ping of the target reaches who subscribed to the old name");
+    assert_eq!(
+        got(&of_old, "three"),
+        1,
+        "a ping of the target reaches who subscribed to the old name"
+    );
     assert_eq!(got(&of_new, "three"), 1);
 
     scene.hub.subscribe(old.url(), of_old.url()).active().await;
-    assert_eq!(of_old.verification(2).await.param("hub.topic").as_deref(), Some(old.url()));
+    assert_eq!(
+        of_old.verification(2).await.param("hub.topic").as_deref(),
+        Some(old.url())
+    );
 }
 
 #[tokio::test]
@@ -157,7 +188,10 @@ async fn hub_88_q_34_a_topic_and_its_self_link_are_one() {
     scene.hub.publish(canonical.url()).await;
     let delivery = callback.delivery(2).await;
     assert_eq!(delivery.body, "two");
-    assert_eq!(delivery.header("link"), Some(&*links(canonical.url(), &scene.hub.url)));
+    assert_eq!(
+        delivery.header("link"),
+        Some(&*links(canonical.url(), &scene.hub.url))
+    );
 }
 
 #[tokio::test]
@@ -192,6 +226,9 @@ async fn q_35_a_hub_link_that_is_missing_for_a_while_does_no_harm() {
     for (number, body) in ["one", "two", "three"].into_iter().enumerate() {
         let delivery = callback.delivery(number + 1).await;
         assert_eq!(delivery.body, body);
-        assert_eq!(delivery.header("link"), Some(&*links(topic.url(), &scene.hub.url)));
+        assert_eq!(
+            delivery.header("link"),
+            Some(&*links(topic.url(), &scene.hub.url))
+        );
     }
 }

@@ -11,7 +11,10 @@ async fn hub_80_a_fetch_is_a_get_that_asks_for_what_is_newer() {
     let topic = scene.publisher.topic("/feed");
     let callback = scene.subscribed(topic.url(), "/cb").await;
     let page = |text: &str, tag: &str, date: &str| {
-        Reply::ok(text).header("Content-Type", "text/plain").header("ETag", tag).header("Last-Modified", date)
+        Reply::ok(text)
+            .header("Content-Type", "text/plain")
+            .header("ETag", tag)
+            .header("Last-Modified", date)
     };
     topic.serves(page("one", "\"1\"", "Sun, 22 Nov 2026 10:00:00 GMT"));
     assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
@@ -23,14 +26,20 @@ async fn hub_80_a_fetch_is_a_get_that_asks_for_what_is_newer() {
     assert_eq!(scene.hub.publish(topic.url()).await["state"], "unchanged");
     let second = topic.fetch(2).await;
     assert_eq!(second.header("if-none-match"), Some("\"1\""));
-    assert_eq!(second.header("if-modified-since"), Some("Sun, 22 Nov 2026 10:00:00 GMT"));
+    assert_eq!(
+        second.header("if-modified-since"),
+        Some("Sun, 22 Nov 2026 10:00:00 GMT")
+    );
 
     topic.serves(page("two", "W/\"2\"", "Sun, 22 Nov 2026 11:00:00 GMT"));
     assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
     assert_eq!(callback.deliveries().len(), 2);
     assert_eq!(callback.delivery(2).await.body, "two");
     scene.hub.publish(topic.url()).await;
-    assert_eq!(topic.fetch(4).await.header("if-none-match"), Some("W/\"2\""));
+    assert_eq!(
+        topic.fetch(4).await.header("if-none-match"),
+        Some("W/\"2\"")
+    );
 }
 
 #[tokio::test]
@@ -57,8 +66,15 @@ async fn hub_80_redirects_are_followed_up_to_a_limit() {
         let callback = scene.subscribed(topic.url(), &format!("/cb{status}")).await;
         goal.says(&format!("arrived through {status}"));
         scene.hub.publish(topic.url()).await;
-        assert_eq!(callback.delivery(1).await.body, format!("arrived through {status}"));
-        scene.hub.unsubscribe(topic.url(), callback.url()).gone().await;
+        assert_eq!(
+            callback.delivery(1).await.body,
+            format!("arrived through {status}")
+        );
+        scene
+            .hub
+            .unsubscribe(topic.url(), callback.url())
+            .gone()
+            .await;
     }
 
     let endless = scene.publisher.topic("/endless");
@@ -66,8 +82,18 @@ async fn hub_80_redirects_are_followed_up_to_a_limit() {
     scene.subscribed(endless.url(), "/cb").await;
     let receipt = scene.hub.publish(endless.url()).await;
     assert_eq!(receipt["state"], "failed");
-    assert!(receipt["reason"].as_str().expect("a reason").contains("redirect"), "{receipt:#}");
-    assert_eq!(endless.fetches().len(), 2 * 6, "two tries of a request and five redirects");
+    assert!(
+        receipt["reason"]
+            .as_str()
+            .expect("a reason")
+            .contains("redirect"),
+        "{receipt:#}"
+    );
+    assert_eq!(
+        endless.fetches().len(),
+        2 * 6,
+        "two tries of a request and five redirects"
+    );
 }
 
 #[tokio::test]
@@ -78,9 +104,20 @@ async fn hub_81_the_user_agent_tells_how_many_subscribe() {
         scene.subscribed(topic.url(), &format!("/{count}")).await;
         topic.says(&format!("for {count}"));
         scene.hub.publish(topic.url()).await;
-        let agent = topic.fetch(count).await.header("user-agent").expect("a User-Agent").to_owned();
+        let agent = topic
+            .fetch(count)
+            .await
+            .header("user-agent")
+            .expect("a User-Agent")
+            .to_owned();
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(agent, format!("Fanfare/{version} (+{}; {count} subscribers)", scene.hub.url));
+        assert_eq!(
+            agent,
+            format!(
+                "Fanfare/{version} (+{}; {count} subscribers)",
+                scene.hub.url
+            )
+        );
     }
 }
 
@@ -105,7 +142,12 @@ async fn a_fetch_that_fails_is_tried_again() {
 
 #[tokio::test]
 async fn a_fetch_that_keeps_failing_is_told_in_the_receipt() {
-    let scene = Scene::with(&[("fetch.retry", "50ms,50ms"), ("fetch.timeout", "1s"), ("fetch.max_body", "64KiB")]).await;
+    let scene = Scene::with(&[
+        ("fetch.retry", "50ms,50ms"),
+        ("fetch.timeout", "1s"),
+        ("fetch.max_body", "64KiB"),
+    ])
+    .await;
     for (path, page, word) in [
         ("/error", Reply::status(503), "503"),
         ("/gone", Reply::status(410), "410"),
@@ -120,9 +162,19 @@ async fn a_fetch_that_keeps_failing_is_told_in_the_receipt() {
         let receipt = scene.hub.publish(topic.url()).await;
         assert_eq!(receipt["state"], "failed", "{path}: {receipt:#}");
         let reason = receipt["reason"].as_str().expect("a reason");
-        assert!(!reason.is_empty() && reason.contains(word), "{path}: {reason}");
+        assert!(
+            !reason.is_empty() && reason.contains(word),
+            "{path}: {reason}"
+        );
         assert!(callback.deliveries().is_empty());
-        assert!(scene.hub.subscription(topic.url(), callback.url()).await.is_some(), "nothing is deleted");
+        assert!(
+            scene
+                .hub
+                .subscription(topic.url(), callback.url())
+                .await
+                .is_some(),
+            "nothing is deleted"
+        );
     }
 }
 
@@ -142,8 +194,16 @@ async fn pings_are_coalesced_while_a_fetch_is_queued() {
     for answer in &answers {
         scene.hub.ended(answer).await;
     }
-    assert_eq!(callback.deliveries().last().expect("news").body, "after", "the last ping counts");
-    assert!(topic.fetches().len() <= 4, "{} fetches for 22 pings", topic.fetches().len());
+    assert_eq!(
+        callback.deliveries().last().expect("news").body,
+        "after",
+        "the last ping counts"
+    );
+    assert!(
+        topic.fetches().len() <= 4,
+        "{} fetches for 22 pings",
+        topic.fetches().len()
+    );
 }
 
 #[tokio::test]

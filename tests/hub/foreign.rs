@@ -33,17 +33,25 @@ async fn subscribes_hears_and_leaves(mut command: Command) {
     let scene = Scene::start().await;
     let topic = scene.publisher.topic("/feed?a=b&c");
     let folder = tempfile::tempdir().expect("a folder for the client");
-    command.arg(&scene.hub.url).arg(topic.url()).current_dir(folder.path());
+    command
+        .arg(&scene.hub.url)
+        .arg(topic.url())
+        .current_dir(folder.path());
     let mut client = Client::start(command);
     client.says("subscribed").await;
     let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
-    topic.serves(crate::support::Reply::ok(content.clone()).header("Content-Type", "application/atom+xml"));
+    topic.serves(
+        crate::support::Reply::ok(content.clone()).header("Content-Type", "application/atom+xml"),
+    );
     assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
     client.says(&format!("got {}", hex::encode(&content))).await;
     client.leave();
     client.says("unsubscribed").await;
     crate::support::eventually("the end of the subscription", async || {
-        topic.serves(crate::support::Reply::ok(format!("{:?}", std::time::Instant::now())));
+        topic.serves(crate::support::Reply::ok(format!(
+            "{:?}",
+            std::time::Instant::now()
+        )));
         (scene.hub.publish(topic.url()).await["state"] == "unheard").then_some(())
     })
     .await;
@@ -60,7 +68,9 @@ impl Client {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}; ./tests/run installs what is needed"));
+            .unwrap_or_else(|error| {
+                panic!("{command:?}: {error}; ./tests/run installs what is needed")
+            });
         let output = child.stdout.take().expect("piped");
         let (sender, lines) = unbounded_channel();
         std::thread::spawn(move || {
@@ -114,12 +124,20 @@ fn shortened(line: &str) -> String {
 
 /// A path below `target/foreign`, where `tests/run` puts the clients.
 fn installed(path: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in target");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("it lies in target");
     let path = target.join("foreign").join(path);
-    assert!(path.exists(), "{} is missing: run ./tests/run, which installs it", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run ./tests/run, which installs it",
+        path.display()
+    );
     path
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hub/foreign").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/hub/foreign")
+        .join(name)
 }

@@ -34,7 +34,10 @@ async fn addresses_that_are_not_public_are_refused_at_once() {
         "[ff02::1]",
     ] {
         let callback = format!("http://{host}:{port}/cb");
-        hub.subscribe(TOPIC, &callback).send().await.refuses(&["hub.callback"]);
+        hub.subscribe(TOPIC, &callback)
+            .send()
+            .await
+            .refuses(&["hub.callback"]);
     }
     assert!(subscriber.requests().is_empty());
 }
@@ -59,7 +62,12 @@ async fn callbacks_and_topics_have_lists_of_their_own() {
     let topic = format!("http://localhost:{}/feed", publisher.port());
     publisher.topic("/feed").says("internal");
 
-    let hub = Hub::with(&[PUBLIC, ("network.callbacks_allow", "127.0.0.0/8"), ("fetch.retry", "50ms")]).await;
+    let hub = Hub::with(&[
+        PUBLIC,
+        ("network.callbacks_allow", "127.0.0.0/8"),
+        ("fetch.retry", "50ms"),
+    ])
+    .await;
     let callback = subscriber.callback("/cb");
     hub.subscribe(&topic, callback.url()).active().await;
     let receipt = hub.publish(&topic).await;
@@ -67,7 +75,10 @@ async fn callbacks_and_topics_have_lists_of_their_own() {
     assert!(publisher.requests().is_empty());
 
     let hub = Hub::with(&[PUBLIC, ("network.topics_allow", "127.0.0.0/8,::1")]).await;
-    hub.subscribe(&topic, callback.url()).send().await.refuses(&["hub.callback"]);
+    hub.subscribe(&topic, callback.url())
+        .send()
+        .await
+        .refuses(&["hub.callback"]);
     assert_eq!(callback.verifications().len(), 1);
 
     let hub = Hub::with(&[
@@ -94,16 +105,29 @@ async fn every_hop_of_a_fetch_is_checked() {
     inside.topic("/secret").says("internal");
     let subscriber = Subscriber::start().await;
     for (path, location) in [
-        ("/literal", format!("http://127.0.0.1:{}/secret", inside.port())),
-        ("/named", format!("http://localhost:{}/secret", inside.port())),
-        ("/mapped", format!("http://[::ffff:127.0.0.1]:{}/secret", inside.port())),
+        (
+            "/literal",
+            format!("http://127.0.0.1:{}/secret", inside.port()),
+        ),
+        (
+            "/named",
+            format!("http://localhost:{}/secret", inside.port()),
+        ),
+        (
+            "/mapped",
+            format!("http://[::ffff:127.0.0.1]:{}/secret", inside.port()),
+        ),
         ("/file", "file:///etc/passwd".to_owned()),
     ] {
         let topic = outside.topic(path);
         topic.serves(Reply::status(302).header("Location", &location));
         let callback = subscriber.callback(path);
         hub.subscribe(topic.url(), callback.url()).active().await;
-        assert_eq!(hub.publish(topic.url()).await["state"], "failed", "{location}");
+        assert_eq!(
+            hub.publish(topic.url()).await["state"],
+            "failed",
+            "{location}"
+        );
         assert!(callback.deliveries().is_empty());
     }
     assert!(inside.requests().is_empty());
@@ -131,6 +155,14 @@ async fn a_proxy_of_the_environment_is_not_a_way_around() {
 async fn a_developers_hub_calls_loopback_and_says_so() {
     let scene = Scene::start().await;
     scene.subscribed(TOPIC, "/cb").await;
-    assert!(scene.hub.output().to_lowercase().contains("loopback"), "{}", scene.hub.output());
-    assert!(scene.hub.output().contains(&scene.hub.url), "{}", scene.hub.output());
+    assert!(
+        scene.hub.output().to_lowercase().contains("loopback"),
+        "{}",
+        scene.hub.output()
+    );
+    assert!(
+        scene.hub.output().contains(&scene.hub.url),
+        "{}",
+        scene.hub.output()
+    );
 }

@@ -38,11 +38,20 @@ async fn hub_37_hub_79_q_23_q_24_q_26_a_ping_names_its_topics_in_any_of_the_know
 async fn hub_78_hub_79_q_28_q_31_every_path_answers_a_ping_with_exactly_204() {
     let hub = Hub::start().await;
     for path in ["/", "/hub", "/subscribe", "/publish"] {
-        let answer = hub.post(path, &[("hub.mode", "publish"), ("hub.url", TOPIC)]).await.expect(204);
-        assert_eq!(hub.ended(&answer).await["state"], "unheard", "nobody subscribes");
+        let answer = hub
+            .post(path, &[("hub.mode", "publish"), ("hub.url", TOPIC)])
+            .await
+            .expect(204);
+        assert_eq!(
+            hub.ended(&answer).await["state"],
+            "unheard",
+            "nobody subscribes"
+        );
     }
     let query = form(&[("hub.mode", "publish"), ("hub.url", TOPIC)]);
-    hub.request("POST", &format!("/?{query}"), &[], b"").await.expect(204);
+    hub.request("POST", &format!("/?{query}"), &[], b"")
+        .await
+        .expect(204);
 }
 
 #[tokio::test]
@@ -55,9 +64,15 @@ async fn hub_79_a_ping_that_cannot_be_handled_is_refused_in_words() {
     };
     ping(&[]).await.refuses(&["hub.url"]);
     ping(&[("hub.url", "")]).await.refuses(&["hub.url"]);
-    ping(&[("hub.url", "feed.xml")]).await.refuses(&["hub.url", "feed.xml"]);
-    ping(&[("hub.topic", "ftp://a.example/")]).await.refuses(&["hub.topic", "ftp"]);
-    ping(&[("hub.url", TOPIC), ("hub.url", "nonsense")]).await.refuses(&["nonsense"]);
+    ping(&[("hub.url", "feed.xml")])
+        .await
+        .refuses(&["hub.url", "feed.xml"]);
+    ping(&[("hub.topic", "ftp://a.example/")])
+        .await
+        .refuses(&["hub.topic", "ftp"]);
+    ping(&[("hub.url", TOPIC), ("hub.url", "nonsense")])
+        .await
+        .refuses(&["nonsense"]);
 }
 
 #[tokio::test]
@@ -69,11 +84,17 @@ async fn q_25_a_list_in_one_value_is_split_unless_it_is_a_topic_itself() {
     two.says("two");
     let first = scene.subscribed(one.url(), "/a").await;
     let second = scene.subscribed(two.url(), "/b").await;
-    scene.hub.ping(&[&format!("{},{}", one.url(), two.url())]).await.expect(204);
+    scene
+        .hub
+        .ping(&[&format!("{},{}", one.url(), two.url())])
+        .await
+        .expect(204);
     assert_eq!(first.delivery(1).await.body, "one");
     assert_eq!(second.delivery(1).await.body, "two");
 
-    let comma = scene.publisher.topic("/list?urls=http://a.example/,http://b.example/");
+    let comma = scene
+        .publisher
+        .topic("/list?urls=http://a.example/,http://b.example/");
     comma.says("with commas of its own");
     let third = scene.subscribed(comma.url(), "/c").await;
     assert_counts(&scene.hub.publish(comma.url()).await, [1, 1, 0, 0, 0]);
@@ -86,18 +107,28 @@ async fn q_29_a_ping_with_many_urls_is_cheap() {
     let known = scene.publisher.topic("/known");
     known.says("news");
     let callback = scene.subscribed(known.url(), "/cb").await;
-    let unknown: Vec<_> = (0..119).map(|n| scene.publisher.topic(&format!("/tag/{n}/feed"))).collect();
+    let unknown: Vec<_> = (0..119)
+        .map(|n| scene.publisher.topic(&format!("/tag/{n}/feed")))
+        .collect();
     let mut urls: Vec<_> = unknown.iter().map(|topic| topic.url()).collect();
     urls.insert(60, known.url());
     let answer = scene.hub.ping(&urls).await.expect(204);
     let bundle = scene.hub.ended(&answer).await;
     assert_eq!(bundle["receipts"].as_array().expect("receipts").len(), 120);
     assert_eq!(callback.delivery(1).await.body, "news");
-    assert_eq!(scene.publisher.requests().len(), 1, "topics that nobody hears are not fetched");
+    assert_eq!(
+        scene.publisher.requests().len(),
+        1,
+        "topics that nobody hears are not fetched"
+    );
 
     let again = scene.hub.ping(&urls).await.expect(204);
     scene.hub.ended(&again).await;
-    assert_eq!(callback.deliveries().len(), 1, "unchanged content is not sent again");
+    assert_eq!(
+        callback.deliveries().len(),
+        1,
+        "unchanged content is not sent again"
+    );
 }
 
 #[tokio::test]
@@ -123,12 +154,23 @@ async fn pushed_content_is_delivered_without_a_fetch() {
     let callback = scene.subscribed(topic.url(), "/cb").await;
     for (path, token) in [("/", PUBLISHER), ("/hub", ADMIN), ("/publish", PUBLISHER)] {
         let link = format!("<{}>; rel=self, <{}>; rel=hub", topic.url(), scene.hub.url);
-        let headers = [("Content-Type", "text/markdown"), ("Link", &link), ("Authorization", &bearer(token))];
-        let answer = scene.hub.request("POST", path, &headers, path.as_bytes()).await.expect(202);
+        let headers = [
+            ("Content-Type", "text/markdown"),
+            ("Link", &link),
+            ("Authorization", &bearer(token)),
+        ];
+        let answer = scene
+            .hub
+            .request("POST", path, &headers, path.as_bytes())
+            .await
+            .expect(202);
         assert_counts(&scene.hub.ended(&answer).await, [1, 1, 0, 0, 0]);
     }
     assert_eq!(callback.deliveries().len(), 3);
-    assert_eq!(callback.delivery(3).await.header("content-type"), Some("text/markdown"));
+    assert_eq!(
+        callback.delivery(3).await.header("content-type"),
+        Some("text/markdown")
+    );
     assert!(topic.fetches().is_empty());
 }
 
@@ -144,12 +186,36 @@ async fn pushing_takes_a_token_and_a_topic() {
     };
     let publisher = bearer(PUBLISHER);
     let nameless = push(&[("Link", &link)]).await.expect(401);
-    assert!(nameless.header("www-authenticate").expect("a challenge").starts_with("Bearer"));
-    push(&[("Link", &link), ("Authorization", "Bearer wrong-token-of-someone")]).await.expect(403);
-    push(&[("Link", &link), ("Authorization", "Basic dXNlcjpwYXNz")]).await.refuses(&[]);
-    push(&[("Authorization", &publisher)]).await.refuses(&["Link", "self"]);
-    push(&[("Authorization", &publisher), ("Link", "<feed>; rel=\"self\"")]).await.refuses(&["feed"]);
-    push(&[("Authorization", &publisher), ("Link", "<http://h.example/>; rel=\"hub\"")]).await.refuses(&["self"]);
+    assert!(
+        nameless
+            .header("www-authenticate")
+            .expect("a challenge")
+            .starts_with("Bearer")
+    );
+    push(&[
+        ("Link", &link),
+        ("Authorization", "Bearer wrong-token-of-someone"),
+    ])
+    .await
+    .expect(403);
+    push(&[("Link", &link), ("Authorization", "Basic dXNlcjpwYXNz")])
+        .await
+        .refuses(&[]);
+    push(&[("Authorization", &publisher)])
+        .await
+        .refuses(&["Link", "self"]);
+    push(&[
+        ("Authorization", &publisher),
+        ("Link", "<feed>; rel=\"self\""),
+    ])
+    .await
+    .refuses(&["feed"]);
+    push(&[
+        ("Authorization", &publisher),
+        ("Link", "<http://h.example/>; rel=\"hub\""),
+    ])
+    .await
+    .refuses(&["self"]);
     scene.hub.publish_text(TOPIC, "true").await;
     assert_eq!(callback.deliveries().len(), 1);
     assert_eq!(callback.delivery(1).await.body, "true");
@@ -158,18 +224,32 @@ async fn pushing_takes_a_token_and_a_topic() {
 #[tokio::test]
 async fn a_form_is_a_request_to_the_hub_whatever_token_it_carries() {
     let hub = Hub::start().await;
-    let headers = [("Content-Type", FORM), ("Authorization", &*bearer(PUBLISHER))];
+    let headers = [
+        ("Content-Type", FORM),
+        ("Authorization", &*bearer(PUBLISHER)),
+    ];
     let body = form(&[("hub.mode", "publish"), ("hub.url", TOPIC)]);
-    hub.request("POST", "/publish", &headers, body.as_bytes()).await.expect(204);
+    hub.request("POST", "/publish", &headers, body.as_bytes())
+        .await
+        .expect(204);
 }
 
 #[tokio::test]
 async fn pushed_content_that_is_unchanged_is_not_sent_again() {
     let scene = Scene::start().await;
     let callback = scene.subscribed(TOPIC, "/cb").await;
-    assert_eq!(scene.hub.publish_text(TOPIC, "news").await["state"], "complete");
-    assert_eq!(scene.hub.publish_text(TOPIC, "news").await["state"], "unchanged");
-    assert_eq!(scene.hub.publish_text(TOPIC, "more news").await["state"], "complete");
+    assert_eq!(
+        scene.hub.publish_text(TOPIC, "news").await["state"],
+        "complete"
+    );
+    assert_eq!(
+        scene.hub.publish_text(TOPIC, "news").await["state"],
+        "unchanged"
+    );
+    assert_eq!(
+        scene.hub.publish_text(TOPIC, "more news").await["state"],
+        "complete"
+    );
     assert_eq!(callback.deliveries().len(), 2);
 }
 
@@ -180,7 +260,11 @@ async fn a_receipt_tells_the_times() {
     callback.script([Reply::status(500)]);
     let receipt = scene.hub.publish_text(TOPIC, "news").await;
     let time = |name: &str| -> jiff::Timestamp {
-        receipt[name].as_str().unwrap_or_else(|| panic!("no {name}: {receipt:#}")).parse().expect("RFC 3339")
+        receipt[name]
+            .as_str()
+            .unwrap_or_else(|| panic!("no {name}: {receipt:#}"))
+            .parse()
+            .expect("RFC 3339")
     };
     assert!(time("accepted_at") <= time("first_delivery"));
     assert_eq!(time("first_delivery"), time("last_delivery"));

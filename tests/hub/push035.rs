@@ -4,7 +4,9 @@ use crate::support::{Callback, Reply, Response, Scene, TOPIC};
 
 async fn subscribe(scene: &Scene, callback: &Callback, keywords: &[&str]) -> Response {
     let request = scene.hub.subscribe(TOPIC, callback.url());
-    let request = keywords.iter().fold(request, |request, keyword| request.field("hub.verify", keyword));
+    let request = keywords.iter().fold(request, |request, keyword| {
+        request.field("hub.verify", keyword)
+    });
     request.send().await
 }
 
@@ -15,12 +17,25 @@ async fn hub_71_a_synchronous_request_is_verified_before_it_is_answered_204() {
     let answer = subscribe(&scene, &callback, &["sync"]).await.expect(204);
     assert!(answer.body.is_empty());
     assert_eq!(callback.verifications().len(), 1);
-    assert!(scene.hub.subscription(TOPIC, callback.url()).await.is_some(), "active when it is answered");
+    assert!(
+        scene
+            .hub
+            .subscription(TOPIC, callback.url())
+            .await
+            .is_some(),
+        "active when it is answered"
+    );
 
-    let leave = scene.hub.unsubscribe(TOPIC, callback.url()).field("hub.verify", "sync");
+    let leave = scene
+        .hub
+        .unsubscribe(TOPIC, callback.url())
+        .field("hub.verify", "sync");
     leave.send().await.expect(204);
     assert_eq!(leave.known().await, None);
-    assert_eq!(callback.verification(2).await.param("hub.mode").as_deref(), Some("unsubscribe"));
+    assert_eq!(
+        callback.verification(2).await.param("hub.mode").as_deref(),
+        Some("unsubscribe")
+    );
 }
 
 #[tokio::test]
@@ -30,7 +45,13 @@ async fn hub_71_a_204_is_durable() {
     subscribe(&scene, &callback, &["sync"]).await.expect(204);
     scene.hub.kill9().await;
     scene.hub.start_again().await;
-    assert!(scene.hub.subscription(TOPIC, callback.url()).await.is_some());
+    assert!(
+        scene
+            .hub
+            .subscription(TOPIC, callback.url())
+            .await
+            .is_some()
+    );
 }
 
 #[tokio::test]
@@ -63,7 +84,10 @@ async fn hub_71_a_synchronous_failure_leaves_the_state_as_it_was() {
     let scene = Scene::start().await;
     let callback = scene.subscribed(TOPIC, "/cb").await;
     callback.confirm_with(|_| Reply::status(404));
-    let leave = scene.hub.unsubscribe(TOPIC, callback.url()).field("hub.verify", "sync");
+    let leave = scene
+        .hub
+        .unsubscribe(TOPIC, callback.url())
+        .field("hub.verify", "sync");
     leave.send().await.expect(409);
     assert_eq!(scene.hub.publish_text(TOPIC, "news").await["delivered"], 1);
 }
@@ -111,9 +135,18 @@ async fn hub_73_q_06_a_verify_token_comes_back_unless_it_is_empty() {
     ] {
         let callback = scene.subscriber.callback(path);
         let request = scene.hub.subscribe(TOPIC, callback.url());
-        let request = token.into_iter().fold(request, |request, token| request.field("hub.verify_token", token));
+        let request = token.into_iter().fold(request, |request, token| {
+            request.field("hub.verify_token", token)
+        });
         request.send().await.expect(202);
-        assert_eq!(callback.verification(1).await.param("hub.verify_token").as_deref(), expected);
+        assert_eq!(
+            callback
+                .verification(1)
+                .await
+                .param("hub.verify_token")
+                .as_deref(),
+            expected
+        );
     }
 }
 
@@ -122,14 +155,22 @@ async fn hub_77_a_callback_has_no_fragment() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
     let url = format!("{}#there", callback.url());
-    scene.hub.subscribe(TOPIC, &url).send().await.refuses(&["hub.callback", "there"]);
+    scene
+        .hub
+        .subscribe(TOPIC, &url)
+        .send()
+        .await
+        .refuses(&["hub.callback", "there"]);
 }
 
 #[tokio::test]
 async fn hub_63_the_from_header_is_kept_for_the_administrator() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
-    let request = scene.hub.subscribe(TOPIC, callback.url()).header("From", "jane@reader.example");
+    let request = scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .header("From", "jane@reader.example");
     assert_eq!(request.active().await["from"], "jane@reader.example");
     let again = scene.hub.subscribe(TOPIC, callback.url()).active().await;
     assert!(again["from"].is_null());

@@ -19,15 +19,25 @@ impl Run {
         let scene = Scene::start().await;
         let topic = scene.publisher.topic("/hub/100/pub/Zv8QjBcW");
         let callback = scene.subscriber.callback("/hub/100/sub/9kYt0pXh");
-        callback.confirm_with(|challenge| Reply::ok(challenge).header("Content-Type", "application/octet-stream"));
-        let run = Self { scene, topic, callback };
+        callback.confirm_with(|challenge| {
+            Reply::ok(challenge).header("Content-Type", "application/octet-stream")
+        });
+        let run = Self {
+            scene,
+            topic,
+            callback,
+        };
         run.serve(kind, content);
         run
     }
 
     fn serve(&self, kind: &str, content: &str) {
         let link = links(self.topic.url(), &self.scene.hub.url);
-        self.topic.serves(Reply::ok(content).header("Content-Type", kind).header("Link", &link));
+        self.topic.serves(
+            Reply::ok(content)
+                .header("Content-Type", kind)
+                .header("Link", &link),
+        );
     }
 
     async fn send(&self, mode: &str, more: &[(&str, &str)]) -> Response {
@@ -42,12 +52,19 @@ impl Run {
     /// Subscribes: exactly 202, then a proper verification; over when the hub has counted it.
     async fn subscribe(&self, more: &[(&str, &str)]) {
         let verified = self.callback.verifications().len();
-        let known = || self.scene.hub.subscription(self.topic.url(), self.callback.url());
+        let known = || {
+            self.scene
+                .hub
+                .subscription(self.topic.url(), self.callback.url())
+        };
         let before = known().await;
         assert_eq!(self.send("subscribe", more).await.status, 202);
         let request = self.callback.verification(verified + 1).await;
         assert_eq!(request.param("hub.mode").as_deref(), Some("subscribe"));
-        assert_eq!(request.param("hub.topic").as_deref(), Some(self.topic.url()));
+        assert_eq!(
+            request.param("hub.topic").as_deref(),
+            Some(self.topic.url())
+        );
         assert!(request.param("hub.challenge").is_some());
         assert!(request.param("hub.lease_seconds").is_some());
         crate::support::eventually("the subscription", async || {
@@ -69,7 +86,11 @@ impl Run {
         let body = String::from_utf8_lossy(&delivery.body).into_owned();
         assert!(!body.is_empty());
         assert_eq!(body.trim(), content.trim());
-        assert_eq!(delivery.header("content-type"), Some(kind), "string-equal, charset included");
+        assert_eq!(
+            delivery.header("content-type"),
+            Some(kind),
+            "string-equal, charset included"
+        );
         let link = delivery.header("link").expect("a Link header");
         let first = |rel: &str| {
             let end = link.find(&format!(">; rel=\"{rel}\""))?;
@@ -78,7 +99,11 @@ impl Run {
         };
         assert_eq!(first("hub"), Some(self.scene.hub.url.as_str()));
         assert_eq!(first("self"), Some(self.topic.url()));
-        assert_eq!(self.callback.deliveries().len(), count, "no more than one for each publication");
+        assert_eq!(
+            self.callback.deliveries().len(),
+            count,
+            "no more than one for each publication"
+        );
         delivery
     }
 }
@@ -97,7 +122,8 @@ async fn rocks_100_hub_52_a_typical_subscription() {
 #[tokio::test]
 async fn rocks_101_hub_50_a_subscription_with_a_secret() {
     let run = Run::start().await;
-    run.subscribe(&[("hub.secret", "Vq3rT8xZk1LmN0pQw7Yd")]).await;
+    run.subscribe(&[("hub.secret", "Vq3rT8xZk1LmN0pQw7Yd")])
+        .await;
     run.publish().await;
     let delivery = run.delivered(1, HTML, "<!doctype html><p>first</p>").await;
     super::signature::assert_signed(&delivery, "sha1", "Vq3rT8xZk1LmN0pQw7Yd");
@@ -106,7 +132,8 @@ async fn rocks_101_hub_50_a_subscription_with_a_secret() {
 #[tokio::test]
 async fn rocks_102_hub_07_a_subscription_with_more_parameters() {
     let run = Run::start().await;
-    run.subscribe(&[("foo", "bar"), ("hub.foo", "hub.bar")]).await;
+    run.subscribe(&[("foo", "bar"), ("hub.foo", "hub.bar")])
+        .await;
     run.publish().await;
     run.delivered(1, HTML, "<!doctype html><p>first</p>").await;
 }
@@ -134,7 +161,11 @@ async fn rocks_104_hub_12_a_subscription_that_ends() {
     assert_eq!(request.param("hub.mode").as_deref(), Some("unsubscribe"));
     assert_eq!(request.param("hub.topic").as_deref(), Some(run.topic.url()));
     assert!(request.param("hub.challenge").is_some());
-    run.scene.hub.unsubscribe(run.topic.url(), run.callback.url()).gone_by_itself().await;
+    run.scene
+        .hub
+        .unsubscribe(run.topic.url(), run.callback.url())
+        .gone_by_itself()
+        .await;
     run.serve(HTML, "<!doctype html><p>second</p>");
     assert_eq!(run.publish().await["state"], "unheard");
     assert_eq!(run.callback.deliveries().len(), 1);
@@ -145,7 +176,8 @@ async fn rocks_105_hub_41_a_plain_text_topic() {
     let run = Run::with_content("text/plain; charset=UTF-8", "plain words\n").await;
     run.subscribe(&[]).await;
     run.publish().await;
-    run.delivered(1, "text/plain; charset=UTF-8", "plain words\n").await;
+    run.delivered(1, "text/plain; charset=UTF-8", "plain words\n")
+        .await;
 }
 
 #[tokio::test]

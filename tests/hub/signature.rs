@@ -12,13 +12,20 @@ pub fn assert_signed(delivery: &Request, method: &str, secret: &str) {
     let expected = signature(method, secret, &delivery.body);
     assert_eq!(delivery.headers.all("x-hub-signature"), [expected.as_str()]);
     let expected = signature("sha256", secret, &delivery.body);
-    assert_eq!(delivery.headers.all("x-hub-signature-256"), [expected.as_str()]);
+    assert_eq!(
+        delivery.headers.all("x-hub-signature-256"),
+        [expected.as_str()]
+    );
 }
 
 /// Asserts that a delivery carries no signature at all.
 #[track_caller]
 pub fn assert_unsigned(delivery: &Request) {
-    let signed = delivery.headers.0.iter().find(|(name, _)| name.to_ascii_lowercase().contains("signature"));
+    let signed = delivery
+        .headers
+        .0
+        .iter()
+        .find(|(name, _)| name.to_ascii_lowercase().contains("signature"));
     assert_eq!(signed, None);
 }
 
@@ -26,7 +33,12 @@ pub fn assert_unsigned(delivery: &Request) {
 async fn hub_02_hub_50_hub_60_q_08_the_default_is_sha1_with_sha256_beside_it() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
-    scene.hub.subscribe(TOPIC, callback.url()).secret("hush").active().await;
+    scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .secret("hush")
+        .active()
+        .await;
     scene.hub.publish_text(TOPIC, "news").await;
     let delivery = callback.delivery(1).await;
     assert_signed(&delivery, "sha1", "hush");
@@ -52,7 +64,12 @@ async fn hub_51_a_subscriber_asks_for_a_stronger_method() {
 async fn hub_51_the_hub_is_set_to_a_stronger_method() {
     let scene = Scene::with(&[("subscriptions.signature", "sha512")]).await;
     let callback = scene.subscriber.callback("/cb");
-    scene.hub.subscribe(TOPIC, callback.url()).secret("hush").active().await;
+    scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .secret("hush")
+        .active()
+        .await;
     scene.hub.publish_text(TOPIC, "news").await;
     assert_signed(&callback.delivery(1).await, "sha512", "hush");
 }
@@ -61,9 +78,17 @@ async fn hub_51_the_hub_is_set_to_a_stronger_method() {
 async fn hub_50_the_signature_is_over_the_very_bytes_of_the_body() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
-    scene.hub.subscribe(TOPIC, callback.url()).secret("hush").active().await;
+    scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .secret("hush")
+        .active()
+        .await;
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let answer = scene.hub.push(TOPIC, "application/octet-stream", &bytes).await;
+    let answer = scene
+        .hub
+        .push(TOPIC, "application/octet-stream", &bytes)
+        .await;
     scene.hub.ended(&answer).await;
     let delivery = callback.delivery(1).await;
     assert_eq!(delivery.body, bytes);
@@ -93,7 +118,12 @@ async fn hub_52_hub_53_no_secret_no_signature_and_a_renewal_decides_anew() {
 async fn hub_52_an_empty_secret_is_none() {
     let scene = Scene::start().await;
     let callback = scene.subscriber.callback("/cb");
-    scene.hub.subscribe(TOPIC, callback.url()).secret("").active().await;
+    scene
+        .hub
+        .subscribe(TOPIC, callback.url())
+        .secret("")
+        .active()
+        .await;
     scene.hub.publish_text(TOPIC, "news").await;
     assert_unsigned(&callback.delivery(1).await);
 }
@@ -112,7 +142,12 @@ async fn q_07_a_secret_is_decoded_exactly() {
     .enumerate()
     {
         let callback = scene.subscriber.callback(&format!("/{number}"));
-        scene.hub.subscribe(TOPIC, callback.url()).secret(secret).active().await;
+        scene
+            .hub
+            .subscribe(TOPIC, callback.url())
+            .secret(secret)
+            .active()
+            .await;
         scene.hub.publish_text(TOPIC, secret).await;
         assert_signed(&callback.delivery(1).await, "sha1", secret);
     }

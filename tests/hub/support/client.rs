@@ -52,8 +52,13 @@ impl Hub {
     /// Gets a path as the administrator.
     pub async fn admin_get(&self, target: &str) -> Response {
         let admin = bearer(ADMIN);
-        self.request("GET", self.path_of(target), &[("Authorization", &admin)], b"")
-            .await
+        self.request(
+            "GET",
+            self.path_of(target),
+            &[("Authorization", &admin)],
+            b"",
+        )
+        .await
     }
 
     /// Gets a path, or says why not: the hub may not run yet.

@@ -108,7 +108,10 @@ impl Hub {
         let process = &self.process;
         let pid = Pid::from_child(&process.child);
         // The zombie is reaped below: until then the pid cannot be given to another process.
-        eventually("the hub's end", async || process.has_ended(pid).then_some(())).await;
+        eventually("the hub's end", async || {
+            process.has_ended(pid).then_some(())
+        })
+        .await;
         self.process.child.wait().expect("a child of this process")
     }
 
@@ -206,7 +209,10 @@ fn collect(stream: impl Read + Send + 'static, output: &Arc<Mutex<String>>) {
     thread::spawn(move || {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
-        while stream.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+        while stream
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|read| read > 0)
+        {
             let text = String::from_utf8_lossy(&line);
             output
                 .lock()

@@ -60,7 +60,11 @@ impl Scene {
         let mut silent = 2;
         callback.confirm_with(move |challenge| {
             silent -= 1;
-            if silent >= 0 { Reply::Close } else { Reply::ok(challenge) }
+            if silent >= 0 {
+                Reply::Close
+            } else {
+                Reply::ok(challenge)
+            }
         });
         self.hub.subscribe(TOPIC, callback.url()).active().await;
     }

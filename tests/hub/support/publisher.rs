@@ -86,7 +86,10 @@ impl Topic {
             .requests
             .wait_for("a fetch", count, |request| self.is_fetch(request))
             .await;
-        found.into_iter().nth(count - 1).expect("as many as waited for")
+        found
+            .into_iter()
+            .nth(count - 1)
+            .expect("as many as waited for")
     }
 
     fn is_fetch(&self, request: &Request) -> bool {
@@ -101,7 +104,9 @@ pub fn links(topic: &str, hub: &str) -> String {
 
 fn serve(pages: &Pages, request: &Request) -> Reply {
     let pages = lock(pages);
-    let page = pages.get(&request.target).or_else(|| pages.get(request.path()));
+    let page = pages
+        .get(&request.target)
+        .or_else(|| pages.get(request.path()));
     match page {
         None => Reply::status(404),
         Some(page) if is_known(page, request) => Reply::status(304),
@@ -116,7 +121,9 @@ fn is_known(page: &Reply, request: &Request) -> bool {
     };
     let given = |name: &str| {
         let mut headers = headers.iter();
-        headers.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+        headers
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_str())
     };
     match (given("ETag"), request.header("if-none-match")) {
         (Some(tag), Some(known)) => tag == known,

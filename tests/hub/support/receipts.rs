@@ -44,7 +44,10 @@ impl Hub {
 
     /// Pushes `text/plain` content of a topic and waits until nothing more will happen.
     pub async fn publish_text(&self, topic: &str, text: &str) -> Value {
-        let answer = self.push(topic, "text/plain", text.as_bytes()).await.expect(202);
+        let answer = self
+            .push(topic, "text/plain", text.as_bytes())
+            .await
+            .expect(202);
         self.ended(&answer).await
     }
 

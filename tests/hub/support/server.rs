@@ -126,7 +126,10 @@ impl Requests {
     /// Those that fit.
     pub fn matching(&self, fits: impl Fn(&Request) -> bool) -> Vec<Request> {
         let log = self.0.borrow();
-        log.iter().filter(|request| fits(request)).cloned().collect()
+        log.iter()
+            .filter(|request| fits(request))
+            .cloned()
+            .collect()
     }
 
     /// Waits until so many fit, and gives all that do by then.
@@ -137,7 +140,8 @@ impl Requests {
         fits: impl Fn(&Request) -> bool,
     ) -> Vec<Request> {
         let mut log = self.0.clone();
-        let enough = log.wait_for(|log| log.iter().filter(|request| fits(request)).count() >= count);
+        let enough =
+            log.wait_for(|log| log.iter().filter(|request| fits(request)).count() >= count);
         if tokio::time::timeout(PATIENCE, enough).await.is_err() {
             let have = self.matching(&fits).len();
             let log = self.matching(|_| true);

@@ -102,7 +102,8 @@ impl Callback {
 
     /// The verification requests so far.
     pub fn verifications(&self) -> Vec<Request> {
-        self.requests.matching(|request| self.is_verification(request))
+        self.requests
+            .matching(|request| self.is_verification(request))
     }
 
     /// The deliveries so far.
@@ -119,9 +120,14 @@ impl Callback {
     pub async fn verification(&self, count: usize) -> Request {
         let found = self
             .requests
-            .wait_for("a verification", count, |request| self.is_verification(request))
+            .wait_for("a verification", count, |request| {
+                self.is_verification(request)
+            })
             .await;
-        found.into_iter().nth(count - 1).expect("as many as waited for")
+        found
+            .into_iter()
+            .nth(count - 1)
+            .expect("as many as waited for")
     }
 
     /// Waits for so many deliveries; gives the last of them.
@@ -130,7 +136,10 @@ impl Callback {
             .requests
             .wait_for("a delivery", count, |request| self.is_delivery(request))
             .await;
-        found.into_iter().nth(count - 1).expect("as many as waited for")
+        found
+            .into_iter()
+            .nth(count - 1)
+            .expect("as many as waited for")
     }
 
     /// Waits for a denial.
@@ -155,7 +164,11 @@ impl Callback {
     }
 
     fn change(&self, change: impl FnOnce(&mut Behaviour)) {
-        change(lock(&self.behaviours).get_mut(&self.path).expect("registered"));
+        change(
+            lock(&self.behaviours)
+                .get_mut(&self.path)
+                .expect("registered"),
+        );
     }
 }
 

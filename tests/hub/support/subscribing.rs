@@ -28,7 +28,9 @@ impl Hub {
     /// The subscription of a callback to a topic, as the API tells it.
     pub async fn subscription(&self, topic: &str, callback: &str) -> Option<Value> {
         let query = form(&[("topic", topic), ("limit", "100")]);
-        let page = self.admin_get(&format!("/api/v1/subscriptions?{query}")).await;
+        let page = self
+            .admin_get(&format!("/api/v1/subscriptions?{query}"))
+            .await;
         let page = page.expect(200).json();
         let items = page["items"].as_array().expect("a page of items");
         items
@@ -82,7 +84,11 @@ impl Subscribing<'_> {
 
     /// Sends it.
     pub async fn send(&self) -> Response {
-        let fields: Vec<_> = self.fields.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let fields: Vec<_> = self
+            .fields
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         let mut headers = vec![("Content-Type", FORM)];
         headers.extend(self.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())));
         self.hub
@@ -93,7 +99,9 @@ impl Subscribing<'_> {
     /// Sends it, and waits until the hub has the subscription that this request asked for.
     pub async fn active(&self) -> Value {
         let verified = |subscription: &Option<Value>| {
-            subscription.as_ref().map(|known| known["verified_at"].clone())
+            subscription
+                .as_ref()
+                .map(|known| known["verified_at"].clone())
         };
         let before = verified(&self.known().await);
         self.send().await.expect(202);
@@ -120,11 +128,15 @@ impl Subscribing<'_> {
 
     /// The subscription as the hub has it now.
     pub async fn known(&self) -> Option<Value> {
-        self.hub.subscription(self.value("hub.topic"), self.value("hub.callback")).await
+        self.hub
+            .subscription(self.value("hub.topic"), self.value("hub.callback"))
+            .await
     }
 
     fn value(&self, name: &str) -> &str {
         let field = self.fields.iter().find(|(own, _)| own == name);
-        field.map(|(_, value)| value.as_str()).expect("always given")
+        field
+            .map(|(_, value)| value.as_str())
+            .expect("always given")
     }
 }
