@@ -10,6 +10,7 @@
 )]
 
 mod support;
+mod support_crash;
 
 mod api;
 mod conformance_table;
@@ -21,6 +22,7 @@ mod foreign;
 mod guard;
 mod lease;
 mod limits;
+mod nothing_is_lost;
 mod overriding;
 mod progrium;
 mod publish;
