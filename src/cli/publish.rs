@@ -1,0 +1,151 @@
+//! `fanfare publish`: topics that have changed in, or new content of one topic; a ping (HUB-79) or the content goes to the
+//! hub, and its answer, with the receipt where the hub gives one, comes out.
+
+mod receipt;
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
+use url::Url;
+
+use super::client::{self, Answer, Client};
+use super::discover::{discover, place};
+use super::say;
+use crate::domain::value::TopicUrl;
+use crate::domain::{link, notation};
+
+pub const EXAMPLE: &str = "\
+Examples:
+  fanfare publish https://blog.example/feed.xml
+      the hub fetches the feed and sends it on
+  fanfare publish --content news.json --type application/json --hub http://127.0.0.1:8080/ --wait \\
+      https://blog.example/news
+      the hub sends this content on; a token stands in FANFARE_TOKEN";
+
+#[derive(Args, Debug)]
+pub struct PublishArgs {
+    /// The hub; without one, each topic is asked which hubs it uses
+    #[arg(long, value_name = "URL", env = "FANFARE_URL", value_parser = client::hub)]
+    hub: Option<Url>,
+    /// What has changed
+    #[arg(value_name = "TOPIC", required = true, value_parser = client::topic)]
+    topics: Vec<TopicUrl>,
+    /// Push the content in this file (- is standard input) instead of having the hub fetch it
+    #[arg(long, value_name = "FILE", requires = "content_type")]
+    content: Option<PathBuf>,
+    /// The content's media type, such as application/atom+xml
+    #[arg(long = "type", value_name = "TYPE", requires = "content", value_parser = media_type)]
+    content_type: Option<HeaderValue>,
+    /// A publisher's or the administrator's token of the hub
+    #[arg(long, value_name = "TOKEN", env = "FANFARE_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Wait until every subscriber has got it, for at most this long [without a duration: 1m]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1m", value_parser = notation::parse_duration)]
+    wait: Option<Duration>,
+}
+
+/// Publishes.
+///
+/// # Errors
+/// If there is no hub, no answer, or a refusal; with `--wait`, if not every subscriber has got it.
+pub async fn run(args: &PublishArgs) -> anyhow::Result<ExitCode> {
+    let client = Client::new()?;
+    let answers = match &args.content {
+        Some(file) => vec![push(&client, args, file).await?],
+        None => ping(&client, args).await?,
+    };
+    for answer in &answers {
+        let receipt = answer.location();
+        let mut text = format!("{} accepted it ({}).\n", answer.url, answer.status.as_u16());
+        if let Some(receipt) = &receipt {
+            text += &format!("receipt: {receipt}\n");
+        }
+        say(&text)?;
+        match (receipt, args.wait) {
+            (Some(receipt), Some(most)) => {
+                receipt::wait(&client, &receipt, args.token.as_deref(), most).await?;
+            }
+            (None, Some(_)) => bail!("{} gives no receipt to wait for", answer.url),
+            (_, None) => {}
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells each hub once of all its topics.
+async fn ping(client: &Client, args: &PublishArgs) -> anyhow::Result<Vec<Answer>> {
+    let mut pings: Vec<(Url, Vec<&TopicUrl>)> = Vec::new();
+    for topic in &args.topics {
+        let hubs: Vec<Url> = match &args.hub {
+            Some(hub) => vec![hub.clone()],
+            None => discover(client, topic).await?.hubs().collect(),
+        };
+        if hubs.is_empty() {
+            bail!("{topic} names no hub; name one with --hub");
+        }
+        for hub in hubs {
+            match pings.iter_mut().find(|(known, _)| *known == hub) {
+                Some((_, topics)) => topics.push(topic),
+                None => pings.push((hub, vec![topic])),
+            }
+        }
+    }
+    let mut answers = Vec::new();
+    for (hub, topics) in pings {
+        let mut form = vec![("hub.mode", "publish")];
+        form.extend(topics.iter().map(|topic| ("hub.url", topic.as_str())));
+        answers.push(accepted(client.post_form(&hub, &form).await?)?);
+    }
+    Ok(answers)
+}
+
+async fn push(client: &Client, args: &PublishArgs, file: &Path) -> anyhow::Result<Answer> {
+    let [topic] = args.topics.as_slice() else {
+        bail!("--content is the content of one topic; {} are named", args.topics.len());
+    };
+    let content = read(file)?;
+    let place = place(client, args.hub.as_ref(), topic).await?;
+    let endpoint = place.hub.join("publish").context("the hub's URL has no path")?;
+    let link = link::format(place.topic.as_str(), &[""; 0]);
+    let mut headers = HeaderMap::new();
+    headers.insert(LINK, HeaderValue::from_str(&link)?);
+    headers.extend(args.content_type.clone().map(|value| (CONTENT_TYPE, value)));
+    let token = args.token.as_deref();
+    let answer = client.post(&endpoint, headers, token, content).await?;
+    if answer.status.as_u16() == 401 && token.is_none() {
+        bail!("{endpoint} wants a token; give one with --token or in FANFARE_TOKEN");
+    }
+    accepted(answer)
+}
+
+fn accepted(answer: Answer) -> anyhow::Result<Answer> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    bail!("{} refused: {}", answer.url, answer.in_words())
+}
+
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut content = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut content)
+            .context("cannot read standard input")?;
+        return Ok(content);
+    }
+    std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Reads an argument that is a media type.
+fn media_type(text: &str) -> Result<HeaderValue, String> {
+    let value = HeaderValue::from_str(text).ok();
+    value
+        .filter(|_| text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty()))
+        .ok_or_else(|| "a media type is written like text/html or application/json".to_owned())
+}
