@@ -16,6 +16,7 @@ mod api;
 mod conformance_table;
 mod denial;
 mod discovery;
+mod disk;
 mod distribution;
 mod fetch;
 mod foreign;

@@ -130,6 +130,7 @@ impl Scene {
                 });
             }
             ledger.promises.push(Vec::new());
+            ledger.asked_in.push(Vec::new());
             let url = match way {
                 Way::Hosted => format!("{}topics/t{topic}", hub.url),
                 Way::Pushed => format!("http://publisher.example/t{topic}"),

@@ -5,8 +5,8 @@
 //! 2. A publication that was answered reaches every reader that was active before the publisher began to ask: pushed and
 //!    hosted content itself, a pinged topic's content or a newer one.
 //! 3. What a reader gets for the first time comes in the order of publication. After a crash an older one may come again.
-//! 4. What comes again had its last arrival in an earlier life of the hub; one crash causes at most so many of these as
-//!    may lie between two checkpoints of a fan-out, and those in flight. It carries the same delivery id.
+//! 4. Nothing comes again without a crash since it was published. One crash causes at most as many repeats as deliveries
+//!    may end between two checkpoints of a fan-out, and those in flight. They carry the same delivery id.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -18,6 +18,8 @@ pub struct Ledger {
     pub readers: Vec<Reader>,
     /// By topic.
     pub promises: Vec<Vec<Promise>>,
+    /// By topic, and for each number from 1: the life of the hub in which its publisher began to ask.
+    pub asked_in: Vec<Vec<usize>>,
     /// What should never have been seen, in words.
     pub faults: Vec<String>,
     /// How many crashes there have been.
@@ -77,6 +79,11 @@ impl Ledger {
             delivery,
             life,
         });
+    }
+
+    /// A publisher begins to ask for its next publication.
+    pub fn asking(&mut self, topic: usize) {
+        self.asked_in[topic].push(self.life);
     }
 
     /// These callbacks are active now.
@@ -140,7 +147,8 @@ impl Ledger {
         overtaken
     }
 
-    /// What came more than once. A repeat is due to the crash that ended the life in which it came before.
+    /// What came more than once. A repeat is due to the crash that ended the life in which it came before; if that was in
+    /// the same life, then to the crash before it, after which both the backlog and the fan-out had it to do.
     pub fn repeats(&self) -> Repeats {
         let mut repeats = Repeats {
             by_crash: vec![0; self.life],
@@ -148,14 +156,16 @@ impl Ledger {
         };
         for reader in &self.readers {
             let mut lives: BTreeMap<u64, usize> = BTreeMap::new();
-            for arrival in &reader.arrivals {
-                match lives.insert(arrival.number, arrival.life) {
-                    Some(before) if before == arrival.life => repeats.groundless.push(format!(
-                        "{} of topic {} to {} in life {before}",
-                        arrival.number, reader.topic, reader.callback
-                    )),
-                    Some(before) => repeats.by_crash[before] += 1,
+            for Arrival { number, life, .. } in &reader.arrivals {
+                let asked_in = self.asked_in[reader.topic][*number as usize - 1];
+                match lives.insert(*number, *life) {
                     None => {}
+                    Some(before) if before < *life => repeats.by_crash[before] += 1,
+                    Some(_) if asked_in < *life => repeats.by_crash[life - 1] += 1,
+                    Some(_) => repeats.groundless.push(format!(
+                        "{number} of topic {} to {} in life {life}",
+                        reader.topic, reader.callback
+                    )),
                 }
             }
         }

@@ -150,6 +150,7 @@ impl World {
             tokio::time::sleep(pause).await;
             number += 1;
             let asked = Instant::now();
+            self.ledger().asking(topic);
             self.topics[topic].content.store(number, Ordering::SeqCst);
             let answer = self.announce(topic, number).await;
             let receipt = answer.header("location").unwrap_or_default().to_owned();
