@@ -75,8 +75,7 @@ pub async fn discover(client: &Client, topic: &TopicUrl) -> anyhow::Result<Found
     let links = answer.headers.get_all(LINK).iter();
     let links = links.map(|value| value.as_bytes());
     let in_header = discovery::discover(&answer.url, links, None, b"");
-    let in_document =
-        discovery::discover(&answer.url, [], content_type.as_deref(), &answer.body);
+    let in_document = discovery::discover(&answer.url, [], content_type.as_deref(), &answer.body);
 
     let header = |url| Advertised {
         url,
@@ -112,11 +111,7 @@ pub struct Place {
 ///
 /// # Errors
 /// If the topic cannot be fetched, or names no hub.
-pub async fn place(
-    client: &Client,
-    hub: Option<&Url>,
-    topic: &TopicUrl,
-) -> anyhow::Result<Place> {
+pub async fn place(client: &Client, hub: Option<&Url>, topic: &TopicUrl) -> anyhow::Result<Place> {
     if let Some(hub) = hub {
         return Ok(Place {
             hub: hub.clone(),

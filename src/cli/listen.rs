@@ -21,8 +21,8 @@ use url::Url;
 use self::receiver::{Event, Expected, Receiver};
 use super::client::{self, Client};
 use super::discover::{Place, place};
-use super::subscribe::{self, Wish};
 use super::say;
+use super::subscribe::{self, Wish};
 use crate::domain::notation;
 use crate::domain::subscription::Mode;
 use crate::domain::value::{CallbackUrl, Secret, TopicUrl};
@@ -169,13 +169,24 @@ impl<'a> Listening<'a> {
                 Event::Confirmed { lease } => {
                     let lasting = lease.map(notation::format_duration);
                     let lasting = lasting.map_or_else(String::new, |lease| format!(" for {lease}"));
-                    eprintln!("{}{lasting}", if is_confirmed { "renewed" } else { "subscribed" });
+                    eprintln!(
+                        "{}{lasting}",
+                        if is_confirmed {
+                            "renewed"
+                        } else {
+                            "subscribed"
+                        }
+                    );
                     is_confirmed = true;
                     due = Instant::now() + lease.unwrap_or(notation::LONGEST) * 4 / 5;
                 }
                 Event::Denied { reason } => {
                     self.is_asked = false;
-                    bail!("{} denied the subscription: {}", self.place.hub, client::printable(&reason));
+                    bail!(
+                        "{} denied the subscription: {}",
+                        self.place.hub,
+                        client::printable(&reason)
+                    );
                 }
                 Event::Delivered(delivery) => {
                     let text = match self.args.json {
@@ -230,7 +241,9 @@ impl<'a> Listening<'a> {
             match timeout(FAREWELL, farewell).await {
                 Ok(Ok(())) => eprintln!("unsubscribed"),
                 Ok(Err(error)) => eprintln!("not unsubscribed: {error:#}"),
-                Err(_) => eprintln!("not unsubscribed: the hub did not come back in time; it will find nobody here"),
+                Err(_) => eprintln!(
+                    "not unsubscribed: the hub did not come back in time; it will find nobody here"
+                ),
             }
         }
         self.receiver.stop().await;

@@ -8,6 +8,7 @@ mod listen;
 mod publish;
 mod serve;
 mod subscribe;
+mod transfer;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -66,6 +67,12 @@ enum Verb {
     /// Subscribe, and print every update that arrives with its signature checked
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::ListenArgs),
+    /// Write all subscriptions of a stopped hub as JSON lines
+    #[command(after_help = transfer::EXPORT_EXAMPLE)]
+    Export(transfer::ExportArgs),
+    /// Read subscriptions from JSON lines into a stopped hub
+    #[command(after_help = transfer::IMPORT_EXAMPLE)]
+    Import(transfer::ImportArgs),
 }
 
 /// Runs one verb to its end.
@@ -88,6 +95,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Unsubscribe(args) => subscribe::unsubscribe(&args).await,
             Verb::Publish(args) => publish::run(&args).await,
             Verb::Listen(args) => listen::run(&args).await,
+            Verb::Export(args) => transfer::export(&args).await,
+            Verb::Import(args) => transfer::import(&args).await,
         }
     })
 }

@@ -42,7 +42,12 @@ pub struct PublishArgs {
     #[arg(long = "type", value_name = "TYPE", requires = "content", value_parser = media_type)]
     content_type: Option<HeaderValue>,
     /// A publisher's or the administrator's token of the hub
-    #[arg(long, value_name = "TOKEN", env = "FANFARE_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "FANFARE_TOKEN",
+        hide_env_values = true
+    )]
     token: Option<String>,
     /// Wait until every subscriber has got it, for at most this long [without a duration: 1m]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
@@ -107,11 +112,17 @@ async fn ping(client: &Client, args: &PublishArgs) -> anyhow::Result<Vec<Answer>
 
 async fn push(client: &Client, args: &PublishArgs, file: &Path) -> anyhow::Result<Answer> {
     let [topic] = args.topics.as_slice() else {
-        bail!("--content is the content of one topic; {} are named", args.topics.len());
+        bail!(
+            "--content is the content of one topic; {} are named",
+            args.topics.len()
+        );
     };
     let content = read(file)?;
     let place = place(client, args.hub.as_ref(), topic).await?;
-    let endpoint = place.hub.join("publish").context("the hub's URL has no path")?;
+    let endpoint = place
+        .hub
+        .join("publish")
+        .context("the hub's URL has no path")?;
     let link = link::format(place.topic.as_str(), &[""; 0]);
     let mut headers = HeaderMap::new();
     headers.insert(LINK, HeaderValue::from_str(&link)?);
@@ -146,6 +157,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 fn media_type(text: &str) -> Result<HeaderValue, String> {
     let value = HeaderValue::from_str(text).ok();
     value
-        .filter(|_| text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty()))
+        .filter(|_| {
+            text.split_once('/')
+                .is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
+        })
         .ok_or_else(|| "a media type is written like text/html or application/json".to_owned())
 }

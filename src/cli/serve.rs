@@ -34,7 +34,11 @@ impl SettingsFlags {
             listen: self.listen.clone(),
             data_dir: self.data_dir.clone(),
         };
-        Ok(config::load(self.config.as_deref(), config::environment(), flags)?)
+        Ok(config::load(
+            self.config.as_deref(),
+            config::environment(),
+            flags,
+        )?)
     }
 }
 

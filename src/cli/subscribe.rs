@@ -151,7 +151,11 @@ impl Wish<'_> {
             ("hub.topic", place.topic.as_str()),
             ("hub.callback", self.callback.as_str()),
         ];
-        form.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        form.extend(
+            optional
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
         let answer = client.post_form(&place.hub, &form).await?;
         if answer.status.is_success() {
             return Ok(answer);

@@ -27,8 +27,10 @@ pub struct Bundle {
     pub id: PublicationId,
     /// When the ping was accepted.
     pub accepted_at: Timestamp,
-    /// The receipts, in the order of the ping.
+    /// The receipts of the topics that have subscribers, in the order of the ping.
     pub receipts: Vec<PublicationId>,
+    /// The topics that nobody subscribes to.
+    pub unheard: Vec<TopicUrl>,
 }
 
 /// How far a publication has come.

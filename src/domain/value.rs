@@ -143,8 +143,7 @@ impl CallbackUrl {
 
     /// Scheme, host and port, as in `https://example.org:8443`: what limits and circuits are kept for.
     pub fn origin(&self) -> &str {
-        let start = self.0.find("://").map_or(0, |at| at + 3);
-        &self.0[..start + self.authority().len()]
+        &self.0[..self.0.len().min(self.scheme_len() + self.authority().len())]
     }
 
     /// The callback with parameters appended at the end of its query, nothing overwritten (HUB-15).
@@ -165,8 +164,18 @@ impl CallbackUrl {
     }
 
     fn authority(&self) -> &str {
-        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        &rest[..rest.find(['/', '?']).unwrap_or(rest.len())]
+        let rest = self.0.get(self.scheme_len()..).unwrap_or_default();
+        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?'));
+        &rest[..end.unwrap_or(rest.len())]
+    }
+
+    /// With the `://`. Not searched for: every delivery asks, several times.
+    fn scheme_len(&self) -> usize {
+        if self.is_https() {
+            "https://".len()
+        } else {
+            "http://".len()
+        }
     }
 }
 
@@ -175,6 +184,11 @@ fn absolute(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::Blank);
     }
     let url = Url::parse(text).map_err(UrlError::NotAbsolute)?;
+    // `url` forgives "http:host" and "http:///host"; nobody means them.
+    let authority = text.split_once("://").map_or("", |(_, rest)| rest);
+    if authority.is_empty() || authority.starts_with(['/', '\\']) {
+        return Err(UrlError::NotAbsolute(url::ParseError::EmptyHost));
+    }
     if !matches!(url.scheme(), "http" | "https") {
         return Err(UrlError::Scheme(url.scheme().to_owned()));
     }

@@ -1,12 +1,18 @@
 //! One delivery: render, sign, send. In: an edition, a target, and the permit to make the request. Out: the attempt.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::Hub;
+use super::gate::{Gate, Permit};
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
 use crate::domain::subscription::Subscription;
 use crate::domain::value::TargetId;
 
-use super::Hub;
-use super::gate::{Gate, Permit};
+/// An answer within this time comes at once.
+const SWIFT: Duration = Duration::from_millis(5);
 
 impl Hub {
     /// Makes the request and tells the origin's circuit how it ended. A request that takes long leaves its slot.
@@ -31,12 +37,15 @@ impl Hub {
             self.settings.delivery.timeout,
         );
         tokio::pin!(exchange);
-        let outcome = match tokio::time::timeout(gate.patience(), &mut exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                permit.straggle();
-                exchange.await
-            }
+        let outcome = match self.swiftly(&mut exchange).await {
+            Some(outcome) => outcome,
+            None => match timeout(gate.patience(), &mut exchange).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    permit.straggle();
+                    exchange.await
+                }
+            },
         };
         drop(permit);
         let took = began.elapsed();
@@ -49,6 +58,13 @@ impl Hub {
             outcome,
         }
     }
+
+    /// Waits for an answer that comes at once. Only so many deliveries wait here: when all receivers are quick, more of them
+    /// at a time would only be slower. Who takes longer waits elsewhere, and leaves the place to the next.
+    async fn swiftly<F: Future + Unpin>(&self, exchange: F) -> Option<F::Output> {
+        let _place = self.swift.acquire().await;
+        timeout(SWIFT, exchange).await.ok()
+    }
 }
 
 /// One event for each attempt: failures are worth reading, successes only to who asks.
@@ -57,7 +73,7 @@ fn log(
     target: TargetId,
     subscription: &Subscription,
     outcome: &Outcome,
-    took: std::time::Duration,
+    took: Duration,
 ) {
     let publication = edition.publication().id;
     let origin = subscription.callback.origin();

@@ -51,9 +51,7 @@ impl Hub {
             Ok(Fetched::NotModified) => return Ok(()),
             Err(error) => return Err(format!("the topic {topic} cannot be fetched: {error}")),
         };
-        let hubs = links(&content).hubs;
-        let ours = self.url.trim_end_matches('/');
-        match hubs.iter().any(|hub| hub.trim_end_matches('/') == ours) {
+        match links(&content).hubs.iter().any(|hub| self.is_ours(hub)) {
             true => Ok(()),
             false => Err(format!(
                 "the topic {topic} does not name {} as its hub",
@@ -85,7 +83,7 @@ impl Hub {
         content: client::Content,
     ) -> Result<Vec<Job>, StoreError> {
         let found = links(&content);
-        let owner_url = owner(&pinged.url, &content, &found);
+        let owner_url = self.owner(&pinged.url, &content, &found).await;
         let _turn = self.publishing.lock(owner_url.id()).await;
         let (mut topic, mut changes) = self.settle_names(pinged, owner_url).await?;
         topic.validators = content.validators.clone();
@@ -109,6 +107,42 @@ impl Hub {
         // Still in the topic's turn, so that fan-outs start in the order of their publications.
         self.work.schedule(fanout);
         Ok(Vec::new())
+    }
+
+    /// Whose content a fetch of `pinged` found. A permanent redirect is the publisher's own word for it. But anyone may claim
+    /// to be someone else with `rel="self"`: it is believed only if the URL that it names has the very same content.
+    async fn owner(
+        &self,
+        pinged: &TopicUrl,
+        content: &client::Content,
+        found: &Discovered,
+    ) -> TopicUrl {
+        let moved = content.permanent_url.as_ref().map(Url::as_str);
+        if let Some(Ok(moved)) = moved.map(TopicUrl::parse) {
+            return moved;
+        }
+        let named = found.self_url.as_deref().map(TopicUrl::parse);
+        match named {
+            Some(Ok(named))
+                if named.id() != pinged.id() && self.has_content(&named, &content.body).await =>
+            {
+                named
+            }
+            _ => pinged.clone(),
+        }
+    }
+
+    async fn has_content(&self, topic: &TopicUrl, body: &[u8]) -> bool {
+        let Some(url) = topic.fetchable() else {
+            return false;
+        };
+        let request = FetchRequest {
+            url,
+            validators: topic::Validators::default(),
+            user_agent: self.fetch_user_agent(0),
+        };
+        let fetched = self.fetcher.fetch(&request).await;
+        matches!(fetched, Ok(Fetched::Content(content)) if content.body == body)
     }
 
     async fn unchanged(&self, job: &Fetch, pinged: Topic) -> Result<Vec<Job>, StoreError> {
@@ -242,29 +276,4 @@ fn links(content: &client::Content) -> Discovered {
     let headers = content.link_headers.iter().map(AsRef::as_ref);
     let media_type = content.content_type.as_deref();
     discover(&content.final_url, headers, media_type, &content.body)
-}
-
-/// Whose content a fetch of `pinged` found. A permanent redirect is the publisher's own word for it; `rel="self"` is only
-/// believed within one host, since anyone may claim to be someone else.
-fn owner(pinged: &TopicUrl, content: &client::Content, found: &Discovered) -> TopicUrl {
-    if let Some(moved) = &content.permanent_url
-        && let Ok(url) = TopicUrl::parse(moved.as_str())
-    {
-        return url;
-    }
-    let named = found.self_url.as_deref().and_then(|text| {
-        let url = Url::parse(text).ok()?;
-        let same_host = url.host() == content.final_url.host();
-        TopicUrl::parse(text).ok().filter(|_| same_host)
-    });
-    match named {
-        Some(url)
-            if pinged
-                .fetchable()
-                .is_some_and(|pinged| pinged.host_str() == content.final_url.host_str()) =>
-        {
-            url
-        }
-        _ => pinged.clone(),
-    }
 }

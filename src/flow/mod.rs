@@ -57,6 +57,8 @@ use crate::store::{Change, SharedStore, StoreError};
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Fan-outs that run side by side.
 const FANOUTS: usize = 64;
+/// Deliveries to receivers that answer at once. Measured: with more, the same requests cost more (`cargo bench --bench sender`).
+const SWIFT_DELIVERIES: usize = 96;
 /// Callbacks that are asked side by side.
 const VERIFICATIONS: usize = 256;
 
@@ -116,6 +118,8 @@ pub struct Hub {
     gates: Gates,
     /// Room for deliveries in flight, of all fan-outs together.
     room: Arc<Semaphore>,
+    /// Places for deliveries whose receivers answer at once.
+    swift: Semaphore,
     /// Of each topic the oldest fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
@@ -175,6 +179,7 @@ impl Hub {
             work,
             turns: Turns::default(),
             room: Arc::new(Semaphore::new(delivery.concurrency)),
+            swift: Semaphore::new(SWIFT_DELIVERIES),
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
             publishing: Stripes::default(),

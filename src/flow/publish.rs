@@ -47,11 +47,15 @@ impl Hub {
         let mut changes = Vec::new();
         let mut jobs: Vec<Fetch> = Vec::new();
         let mut receipts = Vec::new();
+        let mut unheard = Vec::new();
         let mut seen = HashSet::new();
-        let first = topics.first().cloned();
         for url in topics {
             let topic = self.topic_or_new(&url).await?;
-            if !seen.insert(topic.canonical_id()) || !self.has_audience(&topic).await? {
+            if !seen.insert(topic.canonical_id()) {
+                continue;
+            }
+            if !self.has_audience(&topic).await? {
+                unheard.push(url);
                 continue;
             }
             if let Some(queued) = self.queued_fetch(topic.id()) {
@@ -71,11 +75,12 @@ impl Hub {
             jobs.push(fetch);
             receipts.push(id);
         }
-        let answer = match (receipts.as_slice(), first) {
-            ([only], _) => *only,
-            ([], Some(first)) => {
+        let answer = match (receipts.as_slice(), unheard.as_slice()) {
+            ([only], []) => *only,
+            ([], [only]) => {
                 let id = new_publication_id();
-                changes.push(Change::Receive(self.receipt(id, first, Stage::Unheard)));
+                let receipt = self.receipt(id, only.clone(), Stage::Unheard);
+                changes.push(Change::Receive(receipt));
                 id
             }
             _ => {
@@ -85,6 +90,7 @@ impl Hub {
                     id,
                     accepted_at,
                     receipts,
+                    unheard,
                 }));
                 id
             }
@@ -230,7 +236,7 @@ impl Hub {
                 .self_url
                 .clone()
                 .unwrap_or_else(|| topic.url.to_string()),
-            hubs: vec![self.advertised_hub(&topic.hubs)],
+            hubs: self.hub_links(&topic.hubs),
             size: content.body.len() as u64,
             accepted_at: self.clock.now(),
             topic: topic.url.clone(),
@@ -269,10 +275,20 @@ impl Hub {
         Ok(count)
     }
 
-    /// This hub's URL as a topic spells it among its hub links (websub.md rule 4); else as the hub itself does.
-    pub(super) fn advertised_hub(&self, hubs: &[String]) -> String {
-        let ours = |hub: &&String| hub.trim_end_matches('/') == self.url.trim_end_matches('/');
-        hubs.iter().find(ours).unwrap_or(&self.url).clone()
+    /// The hub links of a delivery: the very strings that the topic advertises (HUB-42, websub.md rule 4), this hub's first;
+    /// the hub's own URL where the topic names none.
+    fn hub_links(&self, advertised: &[String]) -> Vec<String> {
+        let mut hubs = advertised.to_vec();
+        hubs.sort_by_key(|hub| !self.is_ours(hub));
+        if hubs.is_empty() {
+            hubs.push(self.url.clone());
+        }
+        hubs
+    }
+
+    /// Whether a hub link means this hub.
+    pub(super) fn is_ours(&self, hub: &str) -> bool {
+        hub.trim_end_matches('/') == self.url.trim_end_matches('/')
     }
 
     async fn has_audience(&self, topic: &Topic) -> Result<bool, StoreError> {

@@ -507,6 +507,7 @@ async fn pruning_forgets_everything(store: &dyn Store) {
         id: id(1),
         accepted_at: Timestamp(7),
         receipts: vec![id(2)],
+        unheard: vec![topic_url(3)],
     };
     commit(store, vec![Change::Bundle(bundle.clone())]).await;
     assert_eq!(store.bundle(id(1)).await.expect("a read"), Some(bundle));

@@ -91,6 +91,11 @@ impl Fields {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Every name, in order; one that was sent twice is there twice.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Whether the name was sent, be it without a value.
     pub fn contains(&self, name: &str) -> bool {
         self.first(name).is_some()

@@ -1,7 +1,7 @@
 //! HTTP in: requests of subscribers, publishers, operators and visitors come in, replies go out. The only module that
 //! knows warp.
 //!
-//! [`handle`] is the whole surface in one table. A handler gives back a reply or a [`Problem`]; what becomes of a problem
+//! `handle` is the whole surface in one table. A handler gives back a reply or a `Problem`; what becomes of a problem
 //! stands in `problem`.
 //!
 //! Invariants:
@@ -10,6 +10,7 @@
 //! 2. No body is read beyond its cap, and no client is waited for without a deadline.
 
 mod admission;
+mod api;
 mod call;
 pub mod form;
 mod health;
@@ -17,10 +18,14 @@ mod hub;
 mod page;
 mod problem;
 mod push;
+mod query;
+mod receipts;
 mod request;
+mod scan;
 mod serve;
 pub mod settings;
 mod tokens;
+mod topics;
 
 use std::sync::Arc;
 
@@ -71,6 +76,13 @@ struct Site {
 #[derive(Debug)]
 enum Route {
     Hub,
+    Hosted,
+    Receipt(String),
+    Missing(String),
+    Topics,
+    Subscriptions,
+    Subscription(String),
+    Deny(String),
     Live,
     Ready,
     Metrics,
@@ -111,19 +123,47 @@ fn route() -> BoxedFilter<(Route,)> {
         .or(warp::path!("subscribe"))
         .unify()
         .or(warp::path!("publish"))
-        .unify()
-        .map(|| Route::Hub);
-    let health = warp::path!("livez")
-        .map(|| Route::Live)
-        .or(warp::path!("readyz").map(|| Route::Ready))
-        .unify()
-        .or(warp::path!("metrics").map(|| Route::Metrics))
         .unify();
-    hub.or(health)
-        .unify()
-        .or(warp::any().map(|| Route::Nowhere))
-        .unify()
-        .boxed()
+    one_of([
+        hub.map(|| Route::Hub).boxed(),
+        warp::path!("topics" / ..).map(|| Route::Hosted).boxed(),
+        api(),
+        warp::path!("livez").map(|| Route::Live).boxed(),
+        warp::path!("readyz").map(|| Route::Ready).boxed(),
+        warp::path!("metrics").map(|| Route::Metrics).boxed(),
+        warp::any().map(|| Route::Nowhere).boxed(),
+    ])
+}
+
+fn api() -> BoxedFilter<(Route,)> {
+    let routes = one_of([
+        warp::path!("receipts" / String).map(Route::Receipt).boxed(),
+        warp::path!("receipts" / String / "missing")
+            .map(Route::Missing)
+            .boxed(),
+        warp::path!("topics").map(|| Route::Topics).boxed(),
+        warp::path!("subscriptions")
+            .map(|| Route::Subscriptions)
+            .boxed(),
+        warp::path!("subscriptions" / String)
+            .map(Route::Subscription)
+            .boxed(),
+        warp::path!("subscriptions" / String / "deny")
+            .map(Route::Deny)
+            .boxed(),
+    ]);
+    warp::path!("api" / "v1" / ..).and(routes).boxed()
+}
+
+/// The first of these that matches.
+fn one_of<const N: usize>(routes: [BoxedFilter<(Route,)>; N]) -> BoxedFilter<(Route,)> {
+    let nothing = warp::any()
+        .and_then(async || Err::<Route, _>(warp::reject::not_found()))
+        .boxed();
+    routes
+        .into_iter()
+        .rev()
+        .fold(nothing, |rest, route| route.or(rest).unify().boxed())
 }
 
 /// The surface of the hub.
@@ -137,31 +177,45 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Hub, "GET" | "HEAD") => page::show(site, &call),
         (Route::Hub, _) => Err(Problem::Method("GET, HEAD, POST")),
 
+        (Route::Hosted, "PUT") => topics::put(site, call).await,
+        (Route::Hosted, "GET" | "HEAD") => topics::get(site, &call).await,
+        (Route::Hosted, "DELETE") => topics::delete(site, &call).await,
+        (Route::Hosted, _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
+
+        (Route::Receipt(id), "GET" | "HEAD") => receipts::show(site, &id).await,
+        (Route::Missing(id), "GET" | "HEAD") => receipts::missing(site, &call, &id).await,
+        (Route::Topics, "GET" | "HEAD") => api::topics(site, &call).await,
+        (Route::Subscriptions, "GET" | "HEAD") => api::subscriptions(site, &call).await,
+        (Route::Subscription(id), "GET" | "HEAD") => api::subscription(site, &call, &id).await,
+        (Route::Subscription(id), "DELETE") => api::end(site, &call, &id).await,
+        (Route::Subscription(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
+        (Route::Deny(id), "POST") => api::deny(site, call, &id).await,
+        (Route::Deny(_), _) => Err(Problem::Method("POST")),
+
         (Route::Live, "GET" | "HEAD") => Ok(health::live()),
         (Route::Ready, "GET" | "HEAD") => Ok(health::ready(site).await),
         (Route::Metrics, "GET" | "HEAD") => Ok(health::metrics(site)),
-        (Route::Live | Route::Ready | Route::Metrics, _) => Err(Problem::Method("GET, HEAD")),
-
         (Route::Nowhere, _) => Err(Problem::NotFound(format!(
             "there is nothing here; the hub itself is at {}",
             site.hub.url
         ))),
+        (_, _) => Err(Problem::Method("GET, HEAD")),
     }
 }
 
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
-    let head = call.method == Method::HEAD;
-    let as_json = call.path.starts_with("/api/");
+    let (method, path) = (call.method.clone(), call.path.clone());
     let handled = tracker
         .spawn(async move { handle(&site, route, call).await })
         .await
         .unwrap_or(Err(Problem::Crashed));
-    let mut answer = handled.unwrap_or_else(|problem| problem.answer(as_json));
+    let mut answer = handled.unwrap_or_else(|problem| problem.answer(path.starts_with("/api/")));
+    tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
-    if head {
+    if method == Method::HEAD && !answer.body().is_empty() {
         let length = answer.body().len();
         answer
             .headers_mut()

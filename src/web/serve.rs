@@ -92,12 +92,13 @@ impl Connection {
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         tokio::pin!(connection);
+        let closing = async {
+            let quiet = calls.quiet(self.quiet_after);
+            self.stop.run_until_cancelled(quiet).await;
+        };
         let ended = tokio::select! {
             ended = &mut connection => ended,
-            () = async { tokio::select! {
-                () = self.stop.cancelled() => {}
-                () = calls.quiet(self.quiet_after) => {}
-            } } => {
+            () = closing => {
                 connection.as_mut().graceful_shutdown();
                 let last = tokio::time::timeout(self.patience, connection).await;
                 last.unwrap_or(Ok(()))

@@ -258,6 +258,7 @@ async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
         "first_delivery",
         "last_delivery",
         "reason",
+        "missing",
     ];
     assert_eq!(names, BTreeSet::from(expected));
 

@@ -164,7 +164,7 @@ async fn hub_46_what_the_answer_says_is_ignored() {
 async fn hub_49_the_exact_callback_is_used() {
     let scene = Scene::start().await;
     let subscriber = Subscriber::start().await;
-    let target = "/a%20b//c/./%7Ed/%2F/?x=1&x=2&y=%26#".trim_end_matches('#');
+    let target = "/a%20b//c/%7Ed/%2F/?x=1&x=2&y=%26#".trim_end_matches('#');
     let callback = subscriber.callback(target);
     scene.hub.subscribe(TOPIC, callback.url()).active().await;
     scene.hub.publish_text(TOPIC, "news").await;

@@ -140,11 +140,11 @@ async fn a_bundle_tells_of_each_topic() {
     let answer = scene.hub.ping(&[TOPIC, known.url()]).await.expect(204);
     let bundle = scene.hub.ended(&answer).await;
     assert!(bundle["accepted_at"].is_string());
-    assert_eq!(bundle["receipts"][0]["topic"], TOPIC);
-    assert_eq!(bundle["receipts"][0]["state"], "unheard");
-    assert_eq!(bundle["receipts"][1]["topic"], known.url());
-    assert_eq!(bundle["receipts"][1]["state"], "complete");
-    assert_eq!(bundle["receipts"][1]["delivered"], 1);
+    assert_eq!(bundle["receipts"][0]["topic"], known.url());
+    assert_eq!(bundle["receipts"][0]["state"], "complete");
+    assert_eq!(bundle["receipts"][0]["delivered"], 1);
+    assert_eq!(bundle["receipts"][1]["topic"], TOPIC);
+    assert_eq!(bundle["receipts"][1]["state"], "unheard");
 }
 
 #[tokio::test]

@@ -191,7 +191,7 @@ async fn hub_13_topics_are_free_form() {
         "https://publisher.example/#css(.entry)",
         "http://publisher.example/a%20b/%7Ejane/%2F?x=%26",
         "HTTP://Publisher.Example/Feed",
-        "http://[2001:db8::7]/feed",
+        "http://[2606:4700::7]/feed",
         "http://publisher.example/?url=http://other.example/feed",
     ]
     .into_iter()

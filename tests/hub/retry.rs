@@ -208,7 +208,9 @@ async fn retry_after_postpones_in_seconds_and_as_a_date() {
     seconds.script([Reply::status(503).header("Retry-After", "2")]);
     let dated = scene.subscribed(TOPIC, "/dated").await;
     let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(4));
-    dated.script([Reply::status(429).header("Retry-After", &date)]);
+    let now = httpdate::fmt_http_date(SystemTime::now());
+    let later = Reply::status(429).header("Date", &now);
+    dated.script([later.header("Retry-After", &date)]);
     scene.hub.publish_text(TOPIC, "news").await;
     for callback in [seconds, dated] {
         let deliveries = callback.deliveries();
@@ -368,7 +370,7 @@ async fn q_37_a_body_that_is_too_large_for_a_receiver_is_told_apart() {
         "at most 1 MiB, please"
     );
     assert!(
-        missing[0]["last_attempt"]["failure"].is_string(),
+        missing[0]["last_attempt"]["failure"].is_null(),
         "{:#}",
         missing[0]
     );

@@ -41,7 +41,13 @@ enum Signature {
 
 impl Delivery {
     /// Takes a delivery and checks its signature.
-    pub fn new(at: Timestamp, topic: TopicUrl, headers: HeaderMap, body: Bytes, secret: &Secret) -> Self {
+    pub fn new(
+        at: Timestamp,
+        topic: TopicUrl,
+        headers: HeaderMap,
+        body: Bytes,
+        secret: &Secret,
+    ) -> Self {
         Self {
             at,
             topic,
@@ -54,11 +60,20 @@ impl Delivery {
     /// For a person: the facts, and as much of the body as fits a screen.
     pub fn in_words(&self) -> String {
         let kind = self.header(CONTENT_TYPE.as_str());
-        let kind = kind.as_deref().map_or_else(|| "no type".to_owned(), printable);
+        let kind = kind
+            .as_deref()
+            .map_or_else(|| "no type".to_owned(), printable);
         let (at, size) = (self.at, self.body.len());
-        let mut text = format!("{at}  {kind}  {size} bytes  {}\n", self.signature.in_words());
+        let mut text = format!(
+            "{at}  {kind}  {size} bytes  {}\n",
+            self.signature.in_words()
+        );
         for Link { target, rels, .. } in self.links() {
-            text += &format!("  {:<5} {}\n", printable(&rels.join(" ")), printable(&target));
+            text += &format!(
+                "  {:<5} {}\n",
+                printable(&rels.join(" ")),
+                printable(&target)
+            );
         }
         if let Some(id) = self.header(DELIVERY_ID) {
             text += &format!("  id    {}\n", printable(&id));
@@ -107,7 +122,12 @@ impl Delivery {
     }
 
     fn links(&self) -> Vec<Link> {
-        link::parse(self.headers.get_all(LINK).iter().map(|value| value.as_bytes()))
+        link::parse(
+            self.headers
+                .get_all(LINK)
+                .iter()
+                .map(|value| value.as_bytes()),
+        )
     }
 }
 
@@ -121,11 +141,18 @@ impl Signature {
         if given.is_empty() {
             return Self::Missing;
         }
-        if !given.iter().all(|value| signature::verify(value, secret, body)) {
+        if !given
+            .iter()
+            .all(|value| signature::verify(value, secret, body))
+        {
             return Self::Wrong;
         }
         let methods = given.iter().filter_map(|value| value.split_once('='));
-        Self::Verified(methods.map(|(method, _)| method.trim().to_owned()).collect())
+        Self::Verified(
+            methods
+                .map(|(method, _)| method.trim().to_owned())
+                .collect(),
+        )
     }
 
     fn name(&self) -> &'static str {
@@ -189,11 +216,17 @@ mod tests {
     fn one_wrong_signature_spoils_the_right_one() {
         let right = sign(Method::Sha1, &secret(), b"hi");
         let right_256 = sign(Method::Sha256, &secret(), b"hi");
-        let both = [("x-hub-signature", right.as_str()), ("x-hub-signature-256", &right_256)];
+        let both = [
+            ("x-hub-signature", right.as_str()),
+            ("x-hub-signature-256", &right_256),
+        ];
         for (headers, expected) in [
             (&both[..], "signature verified (sha1, sha256)"),
             (&both[..1], "signature verified (sha1)"),
-            (&[both[0], ("x-hub-signature-256", "sha256=00")], "signature WRONG"),
+            (
+                &[both[0], ("x-hub-signature-256", "sha256=00")],
+                "signature WRONG",
+            ),
             (&[("x-hub-signature", "nonsense")], "signature WRONG"),
             (&[], "signature none"),
         ] {

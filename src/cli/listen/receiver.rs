@@ -30,11 +30,11 @@ use crate::domain::value::{Secret, TopicUrl};
 use crate::flow::clock::Clock;
 
 /// The largest delivery that is taken, in bytes.
-const BODY_MAX: usize = 64 << 20;
+const BODY_MAX: usize = 16 << 20;
 /// How long one exchange may take.
 const EXCHANGE: Duration = Duration::from_secs(60);
 /// Exchanges at once.
-const EXCHANGES: usize = 64;
+const EXCHANGES: usize = 32;
 /// How long the last answers may take to go out.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -95,7 +95,11 @@ impl Receiver {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
-        let accepting = accept(listener, Arc::clone(&receiver.site), receiver.tracker.clone());
+        let accepting = accept(
+            listener,
+            Arc::clone(&receiver.site),
+            receiver.tracker.clone(),
+        );
         let stopped = receiver.stop.clone();
         receiver.tracker.spawn(async move {
             tokio::select! {
@@ -183,13 +187,17 @@ impl Site {
             },
             _ => return plain(StatusCode::NOT_FOUND, "this was not asked for"),
         };
-        self.tell(event, &value("hub.challenge").unwrap_or_default()).await
+        self.tell(event, &value("hub.challenge").unwrap_or_default())
+            .await
     }
 
     async fn delivery(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
         let Ok(body) = Limited::new(body, BODY_MAX).collect().await else {
-            return plain(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large, or broke off");
+            return plain(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is too large, or broke off",
+            );
         };
         let now = Clock::System.now();
         let Expected { topic, secret, .. } = &self.expected;
@@ -201,7 +209,10 @@ impl Site {
     async fn tell(&self, event: Event, answer: &str) -> Answer {
         match self.events.send(event).await {
             Ok(()) => plain(StatusCode::OK, answer),
-            Err(_) => plain(StatusCode::SERVICE_UNAVAILABLE, "this subscriber is leaving"),
+            Err(_) => plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "this subscriber is leaving",
+            ),
         }
     }
 }

@@ -106,7 +106,10 @@ impl Receipt {
             ("unheard", _) => format!("{topic}: nobody subscribes, so nothing was sent\n"),
             (state, Some(reason)) => format!("{topic}: {state}: {reason}\n"),
             (state, None) => {
-                let mut text = format!("{topic}: {state}; {} of {targets} delivered", self.delivered);
+                let mut text = format!(
+                    "{topic}: {state}; {} of {targets} delivered",
+                    self.delivered
+                );
                 let others = [
                     (self.in_backlog, "waiting for another try"),
                     (self.given_up, "given up"),

@@ -202,13 +202,12 @@ impl Http1 {
         // that: it need not wake anybody. Outside the budget, as it could not announce that the budget is used up.
         let mut work = pin!(unconstrained(work));
         poll_fn(|cx| {
-            let mut asleep = Context::from_waker(Waker::noop());
             if let Some(driver) = &mut self.driver
                 && driver.as_mut().poll(cx).is_ready()
             {
                 self.driver = None;
             }
-            work.as_mut().poll(&mut asleep)
+            work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         })
         .await
     }

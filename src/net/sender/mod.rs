@@ -10,11 +10,11 @@
 mod connection;
 mod pool;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Body as _;
-use hyper::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::HeaderMap;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,7 @@ use self::pool::Pool;
 pub use self::pool::SenderLimits;
 use super::dial::{DialError, Dialer};
 use super::resolve::ResolveError;
+use super::retry_after::retry_after;
 use super::tls::{Tls, chose_http2};
 use crate::domain::attempt::{Failure, Outcome};
 use crate::domain::value::CallbackUrl;
@@ -120,10 +121,9 @@ impl Sender {
         if ended {
             self.pool.put_back(callback.origin(), connection);
         }
-        let retry_after = head.headers.get(RETRY_AFTER);
         Ok(Outcome::Answered {
             status: head.status.as_u16(),
-            retry_after: retry_after.and_then(|value| seconds_until(value, SystemTime::now())),
+            retry_after: retry_after(&head.headers).map(|wait| wait.as_secs()),
             excerpt: Outcome::excerpt(&beginning),
         })
     }
@@ -190,16 +190,6 @@ fn port(callback: &CallbackUrl) -> u16 {
     named
         .and_then(|(_, port)| port.parse().ok())
         .unwrap_or(standard)
-}
-
-/// The seconds from `now` that a `Retry-After` asks to wait: it is a number of them or a date (RFC 9110 section 10.2.3).
-fn seconds_until(retry_after: &HeaderValue, now: SystemTime) -> Option<u64> {
-    let text = retry_after.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(seconds);
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(now).map_or(0, |wait| wait.as_secs()))
 }
 
 fn dial_failure(error: DialError) -> Outcome {

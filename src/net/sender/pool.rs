@@ -199,3 +199,14 @@ impl Origin {
         !self.kept.is_empty() || self.turn.as_ref().is_some_and(awaited)
     }
 }
+
+#[cfg(test)]
+impl Pool {
+    /// How many origins are known, and how many connections kept.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let state = self.lock();
+        let kept = state.origins.values().map(|origin| origin.kept.len()).sum();
+        assert_eq!(state.open, kept);
+        (state.origins.len(), kept)
+    }
+}

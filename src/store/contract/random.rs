@@ -76,6 +76,7 @@ fn publication_changes() -> impl Strategy<Value = Change> {
             id: id(n),
             accepted_at: Timestamp(7),
             receipts: vec![id(n)],
+            unheard: Vec::new(),
         })),
         1 => publications().prop_map(|n| Change::Prune(id(n))),
     ]

@@ -100,6 +100,7 @@ fn samples() -> Vec<(String, Key, Sample)> {
         id: id(9),
         accepted_at: Timestamp(7),
         receipts: vec![id(1), id(2)],
+        unheard: vec![topic_url(3)],
     };
     row("bundle", Key::Bundle(bundle.id), Sample::Bundle(bundle));
 

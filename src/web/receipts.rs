@@ -1,0 +1,195 @@
+//! What became of a publication, for everyone who knows its id; and who has not got it, for those who publish.
+
+use serde::Serialize;
+use warp::http::StatusCode;
+
+use super::call::Call;
+use super::problem::{Problem, json_answer, shown};
+use super::query::{Page, Query};
+use super::tokens::Role;
+use super::{Answer, Site};
+use crate::domain::attempt::{Attempt, Failure, Outcome};
+use crate::domain::receipt::{Bundle, Missing, MissingState, Receipt, Stage};
+use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicUrl};
+
+/// `GET /api/v1/receipts/<id>`.
+pub async fn show(site: &Site, id: &str) -> Result<Answer, Problem> {
+    let id = parse(id)?;
+    if let Some(receipt) = site.hub.store.receipt(id).await? {
+        return Ok(json_answer(StatusCode::OK, &view(site, receipt)));
+    }
+    let bundle = site
+        .hub
+        .store
+        .bundle(id)
+        .await?
+        .ok_or_else(|| unknown(id))?;
+    Ok(json_answer(
+        StatusCode::OK,
+        &view_bundle(site, bundle).await?,
+    ))
+}
+
+/// `GET /api/v1/receipts/<id>/missing`.
+pub async fn missing(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
+    site.tokens.require(Role::Publisher, &call.headers)?;
+    let id = parse(id)?;
+    let query = Query::read(call.query.as_deref(), &["after", "limit"]).await?;
+    let after = query.parsed("after", TargetId::parse, "the next of a page")?;
+    let limit = query.limit()?;
+    if site.hub.store.receipt(id).await?.is_none() {
+        return Err(unknown(id));
+    }
+    let rows = site.hub.store.missing(id, after, limit + 1).await?;
+    let page = Page::of(rows, limit, |last| last.target.to_string());
+    Ok(json_answer(StatusCode::OK, &page.map(MissingView::from)))
+}
+
+fn parse(id: &str) -> Result<PublicationId, Problem> {
+    PublicationId::parse(id)
+        .ok_or_else(|| Problem::NotFound(format!("{:?} is not the id of a receipt", shown(id))))
+}
+
+fn unknown(id: PublicationId) -> Problem {
+    Problem::NotFound(format!(
+        "there is no receipt {id}; receipts are kept for a while only"
+    ))
+}
+
+/// A receipt as the API shows it.
+#[derive(Serialize)]
+struct ReceiptView {
+    id: PublicationId,
+    topic: TopicUrl,
+    state: &'static str,
+    accepted_at: String,
+    targets: u64,
+    delivered: u64,
+    in_backlog: u64,
+    given_up: u64,
+    gone: u64,
+    first_delivery: Option<String>,
+    last_delivery: Option<String>,
+    reason: Option<String>,
+    missing: String,
+}
+
+fn view(site: &Site, receipt: Receipt) -> ReceiptView {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    ReceiptView {
+        state: receipt.state(),
+        missing: format!("{}/missing", site.receipt_url(receipt.id)),
+        id: receipt.id,
+        topic: receipt.topic,
+        accepted_at: receipt.accepted_at.to_string(),
+        targets: receipt.tally.targets,
+        delivered: receipt.tally.delivered,
+        in_backlog: receipt.tally.backlog,
+        given_up: receipt.tally.given_up,
+        gone: receipt.tally.gone,
+        first_delivery: time(receipt.tally.first_delivery),
+        last_delivery: time(receipt.tally.last_delivery),
+        reason: match receipt.stage {
+            Stage::Fetching { last_failure } => last_failure,
+            Stage::Failed { reason } => Some(reason),
+            Stage::Unchanged | Stage::Unheard | Stage::Delivering | Stage::Visited => None,
+        },
+    }
+}
+
+/// The receipts of a ping of several topics.
+#[derive(Serialize)]
+struct BundleView {
+    id: PublicationId,
+    state: &'static str,
+    accepted_at: String,
+    receipts: Vec<PartView>,
+}
+
+/// What became of one topic of a ping.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum PartView {
+    Heard(Box<ReceiptView>),
+    Unheard {
+        topic: TopicUrl,
+        state: &'static str,
+    },
+}
+
+async fn view_bundle(site: &Site, bundle: Bundle) -> Result<BundleView, Problem> {
+    let mut receipts = Vec::with_capacity(bundle.receipts.len() + bundle.unheard.len());
+    let mut ended = true;
+    for id in bundle.receipts {
+        // One that has been pruned ended long ago.
+        if let Some(receipt) = site.hub.store.receipt(id).await? {
+            ended &= !matches!(receipt.state(), "fetching" | "delivering" | "retrying");
+            receipts.push(PartView::Heard(Box::new(view(site, receipt))));
+        }
+    }
+    receipts.extend(bundle.unheard.into_iter().map(|topic| PartView::Unheard {
+        topic,
+        state: "unheard",
+    }));
+    Ok(BundleView {
+        id: bundle.id,
+        state: if ended { "complete" } else { "delivering" },
+        accepted_at: bundle.accepted_at.to_string(),
+        receipts,
+    })
+}
+
+/// A target that has not got a publication.
+#[derive(Serialize)]
+struct MissingView {
+    target: String,
+    callback: String,
+    state: MissingState,
+    last_attempt: Option<AttemptView>,
+}
+
+impl From<Missing> for MissingView {
+    fn from(missing: Missing) -> Self {
+        Self {
+            target: missing.target.to_string(),
+            callback: missing.callback.to_string(),
+            state: missing.state,
+            last_attempt: missing.last_attempt.map(AttemptView::from),
+        }
+    }
+}
+
+/// A request to a callback: with the status and the beginning of its answer, or with why there was none.
+#[derive(Default, Serialize)]
+struct AttemptView {
+    at: String,
+    millis: u64,
+    status: Option<u16>,
+    failure: Option<Failure>,
+    detail: Option<String>,
+    excerpt: Option<String>,
+}
+
+impl From<Attempt> for AttemptView {
+    fn from(attempt: Attempt) -> Self {
+        let made = Self {
+            at: attempt.at.to_string(),
+            millis: attempt.millis,
+            ..Self::default()
+        };
+        match attempt.outcome {
+            Outcome::Answered {
+                status, excerpt, ..
+            } => Self {
+                status: Some(status),
+                excerpt: Some(excerpt),
+                ..made
+            },
+            Outcome::Unanswered { failure, detail } => Self {
+                failure: Some(failure),
+                detail: Some(detail),
+                ..made
+            },
+        }
+    }
+}
