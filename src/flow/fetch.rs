@@ -13,7 +13,7 @@ use crate::domain::job::{Fetch, Job, JobId};
 use crate::domain::publication::digest;
 use crate::domain::receipt::Stage;
 use crate::domain::topic::{self, Topic};
-use crate::domain::value::{PublicationId, TopicId, TopicUrl};
+use crate::domain::value::{PublicationId, Timestamp, TopicId, TopicUrl};
 use crate::net::client::{self, FetchError, FetchRequest, Fetched};
 use crate::store::{Change, StoreError};
 
@@ -21,8 +21,12 @@ use crate::store::{Change, StoreError};
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 impl Hub {
-    /// Fetches a topic and publishes what is new.
+    /// Fetches a topic and publishes what is new. While an older fetch of the topic waits for its next try, this one waits
+    /// too: ids are given to pings, and content that is published later must not have the older id.
     pub(super) async fn run_fetch(self: &Arc<Self>, job: Fetch) -> Result<Vec<Job>, StoreError> {
+        if let Some(due) = self.older_fetch(&job) {
+            return Ok(vec![Job::Fetch(Fetch { due, ..job })]);
+        }
         self.begin_fetch(&job);
         let pinged = self.topic_or_new(&job.topic).await?;
         match self.fetch(&pinged).await? {
@@ -100,7 +104,9 @@ impl Hub {
         changes.extend(more);
         changes.push(Change::Finish(JobId::Fetch(job.publication)));
         self.store.commit(changes).await?;
-        Ok(vec![fanout])
+        // Still in the topic's turn, so that fan-outs start in the order of their publications.
+        self.work.schedule(fanout);
+        Ok(Vec::new())
     }
 
     /// Whose content a fetch of `pinged` found. A permanent redirect is the publisher's own word for it. But anyone may claim
@@ -243,18 +249,26 @@ impl Hub {
         )
     }
 
-    /// Pings for this topic share this fetch from now on, until it begins.
+    /// Pings for this topic share this fetch from now on, until it begins; of several the oldest.
     pub(super) fn announce_fetch(&self, job: &Fetch) {
-        self.fetches.insert(job.topic.id(), job.publication);
+        let this = (job.publication, job.due);
+        let mut queued = self.fetches.entry(job.topic.id()).or_insert(this);
+        *queued = this.min(*queued);
     }
 
     pub(super) fn queued_fetch(&self, topic: TopicId) -> Option<PublicationId> {
-        self.fetches.get(&topic).map(|queued| *queued)
+        self.fetches.get(&topic).map(|queued| queued.0)
+    }
+
+    /// When an older fetch of the same topic is due, if there is one that has not begun.
+    fn older_fetch(&self, job: &Fetch) -> Option<Timestamp> {
+        let (oldest, due) = *self.fetches.get(&job.topic.id())?;
+        (oldest < job.publication).then_some(due)
     }
 
     fn begin_fetch(&self, job: &Fetch) {
         self.fetches
-            .remove_if(&job.topic.id(), |_, queued| *queued == job.publication);
+            .remove_if(&job.topic.id(), |_, queued| queued.0 == job.publication);
     }
 }
 

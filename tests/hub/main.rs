@@ -10,17 +10,20 @@
 )]
 
 mod support;
+mod support_crash;
 
 mod api;
 mod conformance_table;
 mod denial;
 mod discovery;
+mod disk;
 mod distribution;
 mod fetch;
 mod foreign;
 mod guard;
 mod lease;
 mod limits;
+mod nothing_is_lost;
 mod overriding;
 mod progrium;
 mod publish;
