@@ -21,14 +21,20 @@ use crate::store::{Change, StoreError};
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 impl Hub {
-    /// Fetches a topic and publishes what is new. While an older fetch of the topic waits for its next try, this one waits
-    /// too: ids are given to pings, and content that is published later must not have the older id.
+    /// Fetches a topic and publishes what is new.
     pub(super) async fn run_fetch(self: &Arc<Self>, job: Fetch) -> Result<Vec<Job>, StoreError> {
-        if let Some(due) = self.older_fetch(&job) {
-            return Ok(vec![Job::Fetch(Fetch { due, ..job })]);
-        }
+        // A ping may have brought a waiting fetch forward: it is in the loop twice then, and counts once.
+        let stored = self.store.job(JobId::Fetch(job.publication)).await?;
+        let Some(Job::Fetch(job)) = stored.filter(|stored| stored.due() <= self.clock.now()) else {
+            return Ok(Vec::new());
+        };
         self.begin_fetch(&job);
         let pinged = self.topic_or_new(&job.topic).await?;
+        // What this ping announced was found by a later one's fetch; content that is published now must not have an older id.
+        let latest = self.canonical(pinged.clone()).await?.last_publication;
+        if latest > Some(job.publication) {
+            return self.close(&job, Vec::new(), Stage::Unchanged).await;
+        }
         match self.fetch(&pinged).await? {
             Ok(Fetched::NotModified) => self.unchanged(&job, pinged).await,
             Ok(Fetched::Content(content)) => self.fetched(&job, pinged, *content).await,
@@ -249,21 +255,15 @@ impl Hub {
         )
     }
 
-    /// Pings for this topic share this fetch from now on, until it begins; of several the oldest.
+    /// Pings for this topic share this fetch from now on, until it begins.
     pub(super) fn announce_fetch(&self, job: &Fetch) {
-        let this = (job.publication, job.due);
-        let mut queued = self.fetches.entry(job.topic.id()).or_insert(this);
-        *queued = this.min(*queued);
+        let queued = (job.publication, job.due);
+        self.fetches.insert(job.topic.id(), queued);
     }
 
-    pub(super) fn queued_fetch(&self, topic: TopicId) -> Option<PublicationId> {
-        self.fetches.get(&topic).map(|queued| queued.0)
-    }
-
-    /// When an older fetch of the same topic is due, if there is one that has not begun.
-    fn older_fetch(&self, job: &Fetch) -> Option<Timestamp> {
-        let (oldest, due) = *self.fetches.get(&job.topic.id())?;
-        (oldest < job.publication).then_some(due)
+    /// The fetch of a topic that has not begun, and when it is due.
+    pub(super) fn queued_fetch(&self, topic: TopicId) -> Option<(PublicationId, Timestamp)> {
+        self.fetches.get(&topic).map(|queued| *queued)
     }
 
     fn begin_fetch(&self, job: &Fetch) {

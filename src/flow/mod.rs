@@ -138,7 +138,7 @@ pub struct Hub {
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
     swift: Semaphore,
-    /// Of each topic the oldest fetch that has not begun, and when it is due: further pings share it.
+    /// Of each topic the fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
     refreshed: DashMap<TargetId, Timestamp>,

@@ -58,22 +58,31 @@ impl Hub {
                 unheard.push(url);
                 continue;
             }
-            if let Some(queued) = self.queued_fetch(topic.id()) {
-                receipts.push(queued);
-                continue;
-            }
-            let id = new_publication_id();
+            let now = self.clock.now();
+            let publication = match self.queued_fetch(topic.id()) {
+                Some((queued, due)) if due <= now => {
+                    receipts.push(queued);
+                    continue;
+                }
+                // It waits for its next try: a new ping is a reason to try at once.
+                Some((waiting, _)) => waiting,
+                None => new_publication_id(),
+            };
             let stage = Stage::Fetching { last_failure: None };
-            changes.push(Change::Receive(self.receipt(id, url.clone(), stage)));
+            changes.push(Change::Receive(self.receipt(
+                publication,
+                url.clone(),
+                stage,
+            )));
             let fetch = Fetch {
-                publication: id,
+                publication,
                 topic: url,
-                due: self.clock.now(),
+                due: now,
                 failures: 0,
             };
             changes.push(Change::Put(Job::Fetch(fetch.clone())));
             jobs.push(fetch);
-            receipts.push(id);
+            receipts.push(publication);
         }
         let answer = match (receipts.as_slice(), unheard.as_slice()) {
             ([only], []) => *only,

@@ -20,16 +20,26 @@ async fn a_full_disk_is_told_and_costs_nothing_that_was_accepted() {
     let early = scene.subscribed(TOPIC, "/early").await;
     let failing = scene.subscribed(TOPIC, "/failing").await;
     failing.always(Reply::status(500));
-    let waiting = scene.hub.push(TOPIC, "text/plain", b"before").await.expect(202);
+    let waiting = scene
+        .hub
+        .push(TOPIC, "text/plain", b"before")
+        .await
+        .expect(202);
     early.delivery(1).await;
-    scene.hub.receipt_when(&waiting, |receipt| receipt["in_backlog"] == 1).await;
+    scene
+        .hub
+        .receipt_when(&waiting, |receipt| receipt["in_backlog"] == 1)
+        .await;
 
     disk.fill();
     // What space the file has left inside itself is used up first.
     let mut accepted = vec!["before".to_owned()];
     let refused = loop {
         let content = format!("{} {}", accepted.len(), "x".repeat(100_000));
-        let answer = scene.hub.push(TOPIC, "text/plain", content.as_bytes()).await;
+        let answer = scene
+            .hub
+            .push(TOPIC, "text/plain", content.as_bytes())
+            .await;
         if answer.status != 202 {
             break answer;
         }
@@ -52,7 +62,11 @@ async fn a_full_disk_is_told_and_costs_nothing_that_was_accepted() {
     })
     .await;
     assert_eq!(ready.status, 503);
-    assert!(ready.text().contains("the store cannot write"), "{}", ready.text());
+    assert!(
+        ready.text().contains("the store cannot write"),
+        "{}",
+        ready.text()
+    );
     scene.hub.get("/livez").await.expect(200);
     scene.hub.get("/").await.expect(200);
 
@@ -72,12 +86,23 @@ async fn a_full_disk_is_told_and_costs_nothing_that_was_accepted() {
     accepted.push("after".to_owned());
     for callback in [&early, &failing] {
         eventually("everything that was accepted", async || {
-            let got: BTreeSet<_> = callback.deliveries().into_iter().map(|request| request.body).collect();
-            accepted.iter().all(|content| got.contains(content.as_bytes())).then_some(())
+            let got: BTreeSet<_> = callback
+                .deliveries()
+                .into_iter()
+                .map(|request| request.body)
+                .collect();
+            accepted
+                .iter()
+                .all(|content| got.contains(content.as_bytes()))
+                .then_some(())
         })
         .await;
     }
-    assert!(!scene.hub.output().contains("panicked"), "{}", scene.hub.output());
+    assert!(
+        !scene.hub.output().contains("panicked"),
+        "{}",
+        scene.hub.output()
+    );
 
     scene.hub.restart().await;
     let receipt = scene.hub.publish_text(TOPIC, "in the next life").await;
@@ -91,19 +116,39 @@ async fn a_data_file_that_was_cut_short_is_refused_or_serves_what_is_sound() {
     let mut scene = Scene::with(&[("data_dir", text(&whole))]).await;
     for number in 0..40 {
         let callback = scene.subscriber.callback(&format!("/cb{number}"));
-        scene.hub.subscribe(TOPIC, callback.url()).send().await.expect(202);
+        scene
+            .hub
+            .subscribe(TOPIC, callback.url())
+            .send()
+            .await
+            .expect(202);
         callback.verification(1).await;
     }
     for number in 0..10 {
-        scene.hub.publish_text(TOPIC, &format!("{number} {}", "x".repeat(20_000))).await;
+        scene
+            .hub
+            .publish_text(TOPIC, &format!("{number} {}", "x".repeat(20_000)))
+            .await;
     }
     scene.hub.terminate().await;
     let length = fs::metadata(whole.join("db")).expect("the data file").len();
-    let cuts = [0, 1, 1_000, length / 4, length / 2, length / 4 * 3, length - 5_000, length - 1];
+    let cuts = [
+        0,
+        1,
+        1_000,
+        length / 4,
+        length / 2,
+        length / 4 * 3,
+        length - 5_000,
+        length - 1,
+    ];
     for cut in cuts {
         let folder = notes.path().join(format!("cut-at-{cut}"));
         copy(&whole, &folder);
-        let file = File::options().write(true).open(folder.join("db")).expect("the copy");
+        let file = File::options()
+            .write(true)
+            .open(folder.join("db"))
+            .expect("the copy");
         file.set_len(cut).expect("a shorter file");
         let mut attempt = Attempt::start(&folder, notes.path());
         match attempt.outcome().await {
@@ -120,7 +165,10 @@ async fn a_data_file_that_was_cut_short_is_refused_or_serves_what_is_sound() {
             }
         }
         let output = attempt.output();
-        assert!(!output.contains("panicked"), "cut at {cut} of {length}: {output}");
+        assert!(
+            !output.contains("panicked"),
+            "cut at {cut} of {length}: {output}"
+        );
     }
 }
 
@@ -148,7 +196,10 @@ async fn works_or_says_so(attempt: &Attempt) -> String {
     };
     let ready = ask("GET", "/readyz", &[], b"").await;
     let listed = ask("GET", "/api/v1/subscriptions?limit=1000", &[], b"").await;
-    let headers = [("Content-Type", "text/plain"), ("Link", "<http://publisher.example/feed>; rel=\"self\"")];
+    let headers = [
+        ("Content-Type", "text/plain"),
+        ("Link", "<http://publisher.example/feed>; rel=\"self\""),
+    ];
     let pushed = ask("POST", "/publish", &headers, b"after the cut").await;
     match ready.status {
         200 => {
@@ -185,17 +236,31 @@ impl SmallDisk {
         let mount_point = tempfile::tempdir().expect("a folder");
         let script = r#"mount -t tmpfs -o size="$1" none "$2" && echo mounted && exec cat"#;
         let mut holder = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", size])
+            .args([
+                "--user",
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                script,
+                "sh",
+                size,
+            ])
             .arg(mount_point.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("unshare, from util-linux");
         let mut said = String::new();
-        BufReader::new(holder.stdout.take().expect("piped")).read_line(&mut said).expect("its output");
+        BufReader::new(holder.stdout.take().expect("piped"))
+            .read_line(&mut said)
+            .expect("its output");
         assert_eq!(said, "mounted\n", "user namespaces must be allowed here");
         let root = format!("/proc/{}/root", holder.id());
-        let inside = mount_point.path().strip_prefix("/").expect("an absolute path");
+        let inside = mount_point
+            .path()
+            .strip_prefix("/")
+            .expect("an absolute path");
         Self {
             folder: Path::new(&root).join(inside),
             holder,

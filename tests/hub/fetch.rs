@@ -232,3 +232,19 @@ async fn a_fetch_survives_a_crash() {
     assert_counts(&scene.hub.ended(&answer).await, [1, 1, 0, 0, 0]);
     assert_eq!(callback.delivery(1).await.body, "news");
 }
+
+#[tokio::test]
+async fn a_new_ping_brings_a_fetch_that_waits_forward() {
+    let scene = Scene::with(&[("fetch.retry", "1h")]).await;
+    let topic = scene.publisher.topic("/feed");
+    topic.serves(Reply::status(503));
+    let callback = scene.subscribed(topic.url(), "/cb").await;
+    let first = scene.hub.ping(&[topic.url()]).await.expect(204);
+    let waits = |receipt: &serde_json::Value| receipt["reason"].is_string();
+    scene.hub.receipt_when(&first, waits).await;
+    topic.says("back again");
+    let second = scene.hub.ping(&[topic.url()]).await.expect(204);
+    assert_eq!(second.location(), first.location());
+    scene.hub.ended(&second).await;
+    assert_eq!(callback.delivery(1).await.body, "back again");
+}

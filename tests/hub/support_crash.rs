@@ -88,7 +88,9 @@ impl Origin {
         if self.door.is_none() {
             return;
         }
-        visit(self.address, "OPTIONS", "/", &[], b"").await.expect("an answer of the origin");
+        visit(self.address, "OPTIONS", "/", &[], b"")
+            .await
+            .expect("an answer of the origin");
         eventually("the end of the connections", async || {
             (self.connections.load(Ordering::SeqCst) == 0).then_some(())
         })
@@ -153,7 +155,10 @@ async fn converse(stream: TcpStream, handler: Arc<Handler>, _counted: Counted) {
             }
             Answer::Close => return,
         };
-        let head = format!("HTTP/1.1 {status} Reply\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Reply\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         if stream.write_all(head.as_bytes()).await.is_err() {
             return;
         }
@@ -173,12 +178,16 @@ pub async fn visit(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Option<Response> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     let token = match target.starts_with("/api/") {
         true => ADMIN,
         false => PUBLISHER,
     };
-    head += &format!("Authorization: Bearer {token}\r\nContent-Length: {}\r\n", body.len());
+    head += &format!(
+        "Authorization: Bearer {token}\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -190,7 +199,9 @@ pub async fn visit(
         Response::read(&mut BufReader::new(stream), false).await
     };
     let answer: Result<io::Result<Response>, _> = tokio::time::timeout(PATIENCE, exchange).await;
-    answer.unwrap_or_else(|_| panic!("{method} {target}: no answer")).ok()
+    answer
+        .unwrap_or_else(|_| panic!("{method} {target}: no answer"))
+        .ok()
 }
 
 /// A process of `fanfare serve` that need not come up.
@@ -237,10 +248,17 @@ impl Attempt {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return Some(status);
             }
-            if visit(self.address, "GET", "/livez", &[], b"").await.is_some() {
+            if visit(self.address, "GET", "/livez", &[], b"")
+                .await
+                .is_some()
+            {
                 return None;
             }
-            assert!(Instant::now() < deadline, "neither up nor ended:\n{}", self.output());
+            assert!(
+                Instant::now() < deadline,
+                "neither up nor ended:\n{}",
+                self.output()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
