@@ -275,7 +275,7 @@ async fn a_topic_keeps_what_is_known_of_it(store: &dyn Store) {
 
 async fn hosted_content_is_replaced_whole(store: &dyn Store) {
     let topic = topic_url(0).id();
-    for size in [200_000, 61_440, 61_441, 0, 5] {
+    for size in [200_000, 7_168, 7_169, 0, 5] {
         let body = Bytes::from(vec![size as u8; size]);
         let hosted = Hosted {
             name: "news".to_owned(),

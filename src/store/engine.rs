@@ -7,12 +7,16 @@
 //! - After any failed write the database is closed and opened anew, so that memory shows what the disk has: nothing of a
 //!   batch that sled did not write. (A batch that was written whole, and only whose sync failed, can come back.)
 
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::key::Key;
@@ -26,6 +30,20 @@ const FORMAT: u64 = 1;
 const REOPEN_TRIES: u32 = 500;
 const REOPEN_PAUSE: Duration = Duration::from_millis(10);
 
+/// What a row costs beside its key and value, about, in bytes.
+const ROW_BYTES: usize = 64;
+/// How much is written for each stroke of the broom, in bytes.
+const BYTES_PER_STROKE: usize = 1024;
+
+/// How much of the disk is left for the database's own use, in bytes.
+const SPACE_BYTES: u64 = 16 << 20;
+
+/// How long a flush may take before another one is sent after it.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Rows to write: a value for each key, or none to remove it.
+pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
 /// The open data folder.
 pub(super) struct Engine {
     folder: PathBuf,
@@ -38,6 +56,9 @@ pub(super) struct Engine {
 /// The database and a handle of its file, for the sync that sled does not do.
 pub(super) struct Database {
     tree: ::sled::Db,
+    /// One row, written only to make sled clean up: see [`Database::clean_up`].
+    broom: ::sled::Tree,
+    strokes: AtomicU64,
     file: File,
 }
 
@@ -95,9 +116,10 @@ impl Engine {
         self.start()
     }
 
-    /// Applies a batch and makes it durable. If that fails, the database is opened anew as it is on disk.
-    pub fn write(&self, batch: ::sled::Batch) -> Result<()> {
-        let written = self.apply(batch).and_then(|()| self.sync());
+    /// Writes all rows or none, and makes them durable. If that fails, the database is opened anew as it is on disk.
+    pub fn write(&self, rows: Rows) -> Result<()> {
+        self.check_space()?;
+        let written = self.apply(rows).and_then(|()| self.sync());
         if let Err(error) = &written {
             tracing::error!(store.error = %error, "a write failed; opening the store anew");
             self.stop();
@@ -115,19 +137,41 @@ impl Engine {
         synced.and(self.lock.unlock().map_err(unavailable))
     }
 
-    fn apply(&self, batch: ::sled::Batch) -> Result<()> {
+    /// Refuses before the disk is full: a write that fails halfway costs a restart of the database, which needs space too.
+    fn check_space(&self) -> Result<()> {
+        match fs2::available_space(&self.folder).map_err(unavailable)? {
+            0..SPACE_BYTES => Err(StoreError::Unavailable(format!(
+                "the disk of {} has less than {} MiB left; make room",
+                self.folder.display(),
+                SPACE_BYTES >> 20
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn apply(&self, rows: Rows) -> Result<()> {
+        let mut batch = ::sled::Batch::default();
+        let mut bytes = 0;
+        for (key, value) in rows {
+            bytes += ROW_BYTES + key.len() + value.as_ref().map_or(0, Vec::len);
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
         let database = self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(closed)?;
-        caught(|| database.tree.apply_batch(batch))?.map_err(unavailable)
+        caught(|| database.tree.apply_batch(batch))?.map_err(unavailable)?;
+        database.clean_up(bytes)
     }
 
     fn sync(&self) -> Result<()> {
         let reading = self.reading();
         let database = reading.database()?;
-        caught(|| database.tree.flush())?.map_err(unavailable)?;
+        caught(|| flush(&database.tree))?.map_err(unavailable)?;
         // sled ends in `sync_file_range`, which is no barrier against power loss.
         database.file.sync_data().map_err(unavailable)?;
         self.syncs.fetch_add(1, Ordering::Relaxed);
@@ -157,16 +201,24 @@ impl Engine {
         let mut tries = 0;
         let tree = loop {
             match caught(|| config.open()).map_err(|error| damaged(error.to_string()))? {
+                Err(::sled::Error::Io(error)) if !is_damage(&error) => {
+                    return Err(unavailable(error));
+                }
                 // Background threads of a database that was just dropped hold its file a little longer.
                 Err(error) if is_locked(&error) && tries < REOPEN_TRIES => {
                     tries += 1;
-                    std::thread::sleep(REOPEN_PAUSE);
+                    thread::sleep(REOPEN_PAUSE);
                 }
                 opened => break opened.map_err(|error| damaged(error.to_string()))?,
             }
         };
-        let file = File::open(self.folder.join("db")).map_err(unavailable)?;
-        let database = Database { tree, file };
+        let broom = caught(|| tree.open_tree("broom"))?.map_err(unavailable)?;
+        let database = Database {
+            tree,
+            broom,
+            strokes: AtomicU64::new(0),
+            file: File::open(self.folder.join("db")).map_err(unavailable)?,
+        };
         let is_new = self.check_format(&database)?;
         *self
             .database
@@ -248,12 +300,50 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Has sled reclaim about as much of the file as was just written. sled moves one page out of the way of its cleaner
+    /// whenever it rewrites some page, and that is too rarely while big values come and go: the file would grow without
+    /// end. A row that is written again and again has its page, a tiny one, rewritten at every tenth time.
+    fn clean_up(&self, written: usize) -> Result<()> {
+        for _ in 0..=written / BYTES_PER_STROKE {
+            let stroke = self.strokes.fetch_add(1, Ordering::Relaxed);
+            caught(|| self.broom.insert(b"", &stroke.to_be_bytes()))?.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+}
+
 /// The first bytes behind all that begin with `prefix`.
 fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != 255)?;
     let mut end = prefix[..=last].to_vec();
     end[last] += 1;
     Some(end)
+}
+
+/// Has sled write what it holds in memory. When a write fails in the background, sled can forget to wake those who wait
+/// for it; a second flush wakes them.
+fn flush(tree: &::sled::Db) -> ::sled::Result<()> {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut flushed = pin!(tree.flush_async());
+    loop {
+        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result.map(drop);
+        }
+        thread::park_timeout(FLUSH_PATIENCE);
+        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result.map(drop);
+        }
+        drop(tree.flush_async());
+    }
 }
 
 /// Runs a call of sled, which panics on some kinds of damage instead of saying so.
@@ -268,6 +358,15 @@ fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
             words.unwrap_or("for no reason that it names")
         ))
     })
+}
+
+/// Whether the error comes from what is in the files, and not from the disk or the rights to it.
+fn is_damage(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
+    matches!(
+        error.kind(),
+        InvalidData | InvalidInput | Other | UnexpectedEof
+    )
 }
 
 fn is_locked(error: &::sled::Error) -> bool {

@@ -27,8 +27,9 @@ use uuid::Uuid;
 use crate::domain::job::JobId;
 use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
 
-/// The longest piece of a body in one row: the engine's disk use explodes with values beyond about 64 KB.
-pub(super) const CHUNK_BYTES: usize = 60 * 1024;
+/// The longest piece of a body in one row. A page of the engine has up to 17 rows; as long as a page is below 128 KiB it
+/// stays in the database file, and above that it gets a file of its own each time that it is written.
+pub(super) const CHUNK_BYTES: usize = 7 * 1024;
 
 /// The place of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]

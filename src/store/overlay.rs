@@ -1,25 +1,25 @@
 //! What a group of commits is about to write, laid over what is stored. In: reads and writes of records. Out: reads that
-//! see the writes before them, and one batch. A commit that fails can be taken back alone.
+//! see the writes before them, and all that is to be written. A commit that fails can be taken back alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
 
 use super::Result;
-use super::engine::Database;
+use super::engine::{Database, Rows};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::record::Record;
 
-/// A row's new value, or none when it is removed.
-type Pending = Option<Vec<u8>>;
+/// What a row was about to become before, if it was about to become anything.
+type Before = Option<Option<Vec<u8>>>;
 
 /// See the module.
 pub(super) struct Overlay<'a> {
     database: &'a Database,
     quarantine: &'a Quarantine,
-    pending: BTreeMap<Vec<u8>, Pending>,
+    pending: Rows,
     /// What `pending` held before each write of the commit that is under way, latest last.
-    undo: Vec<(Vec<u8>, Option<Pending>)>,
+    undo: Vec<(Vec<u8>, Before)>,
 }
 
 impl<'a> Overlay<'a> {
@@ -28,7 +28,7 @@ impl<'a> Overlay<'a> {
         Self {
             database,
             quarantine,
-            pending: BTreeMap::new(),
+            pending: Rows::new(),
             undo: Vec::new(),
         }
     }
@@ -114,22 +114,12 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Everything that is to be written, if it is anything.
-    pub fn into_batch(self) -> Option<::sled::Batch> {
-        if self.pending.is_empty() {
-            return None;
-        }
-        let mut batch = ::sled::Batch::default();
-        for (key, value) in self.pending {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        Some(batch)
+    /// Everything that is to be written.
+    pub fn into_rows(self) -> Rows {
+        self.pending
     }
 
-    fn set(&mut self, key: &Key, value: Pending) {
+    fn set(&mut self, key: &Key, value: Option<Vec<u8>>) {
         let key = key.bytes();
         let before = self.pending.insert(key.clone(), value);
         self.undo.push((key, before));

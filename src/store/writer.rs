@@ -118,9 +118,12 @@ impl Writer {
         for (key, bytes) in self.quarantine.take_copies() {
             rows.put_bytes(&Key::Quarantined(key), &bytes);
         }
-        let batch = rows.into_batch();
+        let rows = rows.into_rows();
         drop(reading);
-        batch.map_or(Ok(()), |batch| self.engine.write(batch))
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.engine.write(rows)
     }
 
     fn make(&self, rows: &mut Overlay, work: &Work) -> Result<()> {
@@ -129,7 +132,9 @@ impl Writer {
                 .iter()
                 .try_for_each(|change| apply(rows, change, self.limits)),
             Work::Probe => {
-                rows.put(&Key::Probe, &1_u64);
+                // A new value each time: the engine does not write what is there already.
+                let probes = rows.record::<u64>(&Key::Probe)?.unwrap_or(0);
+                rows.put(&Key::Probe, &probes.wrapping_add(1));
                 Ok(())
             }
             Work::Close => Ok(()),
