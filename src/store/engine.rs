@@ -8,7 +8,7 @@
 //!   batch that sled did not write. (A batch that was written whole, and only whose sync failed, can come back.)
 
 use std::collections::BTreeMap;
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -195,6 +195,7 @@ impl Engine {
             folder: self.folder.display().to_string(),
             cause,
         };
+        self.remove_half_snapshots().map_err(unavailable)?;
         let config = ::sled::Config::new()
             .path(&self.folder)
             .cache_capacity(self.cache_bytes);
@@ -229,6 +230,21 @@ impl Engine {
             File::open(&self.folder)
                 .and_then(|folder| folder.sync_all())
                 .map_err(unavailable)?;
+        }
+        Ok(())
+    }
+
+    /// A start that was cut short leaves a piece of a snapshot, which sled would take for the newest one and refuse to
+    /// open. Snapshots only make the start quicker: without this one, sled reads the one before, or the whole file.
+    fn remove_half_snapshots(&self) -> std::io::Result<()> {
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "generating")
+            {
+                fs::remove_file(path)?;
+            }
         }
         Ok(())
     }

@@ -122,7 +122,7 @@ pub enum Change {
     /// A subscription begins, or is renewed; its topic is made known if it is not yet.
     Activate(Subscription),
     /// A subscription ends, if it is still the one that was verified at that time; `None` ends it whatever it is.
-    /// What waits for it is `Gone` in its receipts, and its backlog ends.
+    /// What waits for it is `Gone` in its receipts, and its backlog ends, also when there is no subscription (any more).
     End {
         /// Whose.
         target: TargetId,
@@ -153,7 +153,9 @@ pub enum Change {
 
     /// A publication waits for a target: a row of its backlog and of the receipt's missing targets, counted as
     /// `backlog` in the receipt. The target's `Backlog` job is made with `due` if there is none. With `failed`, the
-    /// job's `due` and `failures` are set even if there is one. Over the limits, the oldest entries are given up.
+    /// job's `due` and `failures` are set even if there is one. Over the limits, the oldest entries are given up, be it
+    /// this one. Nothing happens without a receipt, or if the target was given up or gone for it before. `targets` of the
+    /// receipt is the fan-out's to count.
     Wait {
         /// Who has not got it.
         target: TargetId,
@@ -208,7 +210,8 @@ pub enum Change {
         /// What happened.
         attempt: Attempt,
     },
-    /// Everything about a publication is forgotten: receipt, missing targets, body, backlog entries, bundles of that id.
+    /// Everything about a publication is forgotten: receipt, missing targets, body, backlog entries, its fetch and fan-out
+    /// jobs, the bundle of that id.
     Prune(PublicationId),
 }
 

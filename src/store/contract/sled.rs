@@ -217,6 +217,20 @@ async fn a_cut_database_opens_with_what_is_sound_or_is_told() {
     assert_eq!(opened + refused, 8);
 }
 
+#[tokio::test]
+async fn a_start_that_was_cut_short_does_not_stop_the_next_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    commit(
+        &open(&folder),
+        vec![Change::Activate(subscription(0, 1, 5))],
+    )
+    .await;
+    let piece = folder.path().join("snap.7FFFFFFFFFFFFFFF.generating");
+    fs::write(piece, "half").expect("a file");
+    let kept = open(&folder).subscription(target(0, 1)).await;
+    assert_eq!(kept.expect("a read"), Some(subscription(0, 1, 5)));
+}
+
 #[test]
 fn garbage_is_refused_or_opens_empty_and_a_file_in_the_way_is_told() {
     let folder = tempfile::tempdir().expect("a folder");

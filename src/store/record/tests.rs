@@ -6,7 +6,7 @@ use crate::domain::job::{Backlog, JobId};
 use crate::domain::receipt::{MissingState, Stage, Tally};
 use crate::domain::topic::{Fetched, Validators};
 use crate::domain::value::Timestamp;
-use crate::store::contract::{
+use crate::store::contract::samples::{
     attempt, callback, id, publication, receipt, sample_jobs, subscription, target, topic_url,
     waiting,
 };
