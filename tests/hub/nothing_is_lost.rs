@@ -109,7 +109,12 @@ struct Scene {
 
 impl Scene {
     async fn open(hub: &Hub, dice: &mut StdRng) -> Self {
-        let tempers = [Temper::Steady, Temper::Slow, Temper::Failing, Temper::Closing];
+        let tempers = [
+            Temper::Steady,
+            Temper::Slow,
+            Temper::Failing,
+            Temper::Closing,
+        ];
         let addresses = tempers.map(|_| crate::support::hub::free_address());
         let pages_at = crate::support::hub::free_address();
         let mut ledger = Ledger::default();
@@ -177,7 +182,11 @@ impl Scene {
         let failing = [0, 40, 100].choose(dice).copied().unwrap_or(0);
         self.world.failing.store(failing, Ordering::Relaxed);
         let open = dice.random_bool(0.6);
-        for (_, origin) in self.origins.iter_mut().filter(|(temper, _)| *temper == Temper::Closing) {
+        for (_, origin) in self
+            .origins
+            .iter_mut()
+            .filter(|(temper, _)| *temper == Temper::Closing)
+        {
             origin.set_open(open).await;
         }
         self.turns.add_permits(if crash < 5 { 300 } else { 50 });
@@ -241,7 +250,10 @@ impl Scene {
             }
             within(&format!(
                 "the last subscription; lost: {:?}",
-                inactive.iter().map(|reader| &reader.callback).collect::<Vec<_>>()
+                inactive
+                    .iter()
+                    .map(|reader| &reader.callback)
+                    .collect::<Vec<_>>()
             ));
             drop(ledger);
             pause().await;
@@ -270,7 +282,9 @@ impl Scene {
         for receipt in receipts {
             loop {
                 let told = hub.get(&receipt).await.expect(200).json();
-                let ended = ["complete", "unchanged", "unheard"].iter().any(|state| told["state"] == *state);
+                let ended = ["complete", "unchanged", "unheard"]
+                    .iter()
+                    .any(|state| told["state"] == *state);
                 if ended && told["in_backlog"] == 0 && told["given_up"] == 0 {
                     break;
                 }
@@ -281,7 +295,12 @@ impl Scene {
         let listed = listed(hub).await;
         let ledger = self.world.ledger();
         for reader in &ledger.readers {
-            assert_ne!(listed.contains(&reader.callback), reader.leaving, "{}", reader.callback);
+            assert_ne!(
+                listed.contains(&reader.callback),
+                reader.leaving,
+                "{}",
+                reader.callback
+            );
         }
     }
 }
@@ -293,7 +312,9 @@ async fn listed(hub: &Hub) -> BTreeSet<String> {
     loop {
         let mut fields = vec![("limit", "1000")];
         fields.extend(after.as_deref().map(|after| ("after", after)));
-        let page = hub.admin_get(&format!("/api/v1/subscriptions?{}", form(&fields))).await;
+        let page = hub
+            .admin_get(&format!("/api/v1/subscriptions?{}", form(&fields)))
+            .await;
         let page = page.expect(200).json();
         for item in page["items"].as_array().expect("items") {
             listed.insert(item["callback"].as_str().expect("a callback").to_owned());
@@ -310,7 +331,11 @@ async fn pause() {
 }
 
 fn report(ledger: &Ledger, kills_in_start: usize) {
-    let arrivals: usize = ledger.readers.iter().map(|reader| reader.arrivals.len()).sum();
+    let arrivals: usize = ledger
+        .readers
+        .iter()
+        .map(|reader| reader.arrivals.len())
+        .sum();
     let refused: usize = ledger.readers.iter().map(|reader| reader.refused).sum();
     let promises: usize = ledger.promises.iter().map(Vec::len).sum();
     let repeats = ledger.repeats().by_crash;

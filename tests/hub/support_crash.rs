@@ -88,7 +88,9 @@ impl Origin {
         if self.door.is_none() {
             return;
         }
-        visit(self.address, "OPTIONS", "/", &[], b"").await.expect("an answer of the origin");
+        visit(self.address, "OPTIONS", "/", &[], b"")
+            .await
+            .expect("an answer of the origin");
         eventually("the end of the connections", async || {
             (self.connections.load(Ordering::SeqCst) == 0).then_some(())
         })
@@ -153,7 +155,10 @@ async fn converse(stream: TcpStream, handler: Arc<Handler>, _counted: Counted) {
             }
             Answer::Close => return,
         };
-        let head = format!("HTTP/1.1 {status} Reply\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} Reply\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         if stream.write_all(head.as_bytes()).await.is_err() {
             return;
         }
@@ -173,12 +178,16 @@ pub async fn visit(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Option<Response> {
-    let mut head = format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    let mut head =
+        format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
     let token = match target.starts_with("/api/") {
         true => ADMIN,
         false => PUBLISHER,
     };
-    head += &format!("Authorization: Bearer {token}\r\nContent-Length: {}\r\n", body.len());
+    head += &format!(
+        "Authorization: Bearer {token}\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -190,7 +199,40 @@ pub async fn visit(
         Response::read(&mut BufReader::new(stream), false).await
     };
     let answer: Result<io::Result<Response>, _> = tokio::time::timeout(PATIENCE, exchange).await;
-    answer.unwrap_or_else(|_| panic!("{method} {target}: no answer")).ok()
+    answer
+        .unwrap_or_else(|_| panic!("{method} {target}: no answer"))
+        .ok()
+}
+
+/// Puts subscriptions to a topic into a data folder, as `fanfare import` does.
+pub fn import(data: &Path, topic: &str, callbacks: &[String]) {
+    let lines: String = callbacks
+        .iter()
+        .map(|callback| {
+            serde_json::json!({ "topic": topic, "callback": callback }).to_string() + "\n"
+        })
+        .collect();
+    let input = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(input.path(), lines).expect("its content");
+    let status = fanfare()
+        .arg("import")
+        .arg(input.path())
+        .arg("--data-dir")
+        .arg(data)
+        .current_dir(data)
+        .status();
+    assert!(status.expect("the hub's binary runs").success());
+}
+
+/// The hub's binary without the settings of whoever runs the tests.
+fn fanfare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"FANFARE_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// A process of `fanfare serve` that need not come up.
@@ -206,13 +248,7 @@ impl Attempt {
         let address = free_address();
         let printed = notes.join(format!("printed-{}", address.port()));
         let out = File::create(&printed).expect("a file for what it prints");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"FANFARE_") {
-                command.env_remove(name);
-            }
-        }
-        let child = command
+        let child = fanfare()
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data)
             .env("FANFARE_AUTH__ADMIN_TOKEN", ADMIN)
@@ -237,10 +273,17 @@ impl Attempt {
             if let Some(status) = self.child.try_wait().expect("a child of this process") {
                 return Some(status);
             }
-            if visit(self.address, "GET", "/livez", &[], b"").await.is_some() {
+            if visit(self.address, "GET", "/livez", &[], b"")
+                .await
+                .is_some()
+            {
                 return None;
             }
-            assert!(Instant::now() < deadline, "neither up nor ended:\n{}", self.output());
+            assert!(
+                Instant::now() < deadline,
+                "neither up nor ended:\n{}",
+                self.output()
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

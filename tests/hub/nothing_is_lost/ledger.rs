@@ -109,10 +109,18 @@ impl Ledger {
             let Some(active) = reader.active else {
                 continue;
             };
-            let has: BTreeSet<u64> = reader.arrivals.iter().map(|arrival| arrival.number).collect();
+            let has: BTreeSet<u64> = reader
+                .arrivals
+                .iter()
+                .map(|arrival| arrival.number)
+                .collect();
             let newest = has.last().copied().unwrap_or(0);
-            for promise in self.promises[reader.topic].iter().filter(|promise| promise.asked > active) {
-                let kept = has.contains(&promise.number) || promise.or_newer && newest > promise.number;
+            for promise in self.promises[reader.topic]
+                .iter()
+                .filter(|promise| promise.asked > active)
+            {
+                let kept =
+                    has.contains(&promise.number) || promise.or_newer && newest > promise.number;
                 if !kept {
                     owed.push(format!(
                         "{} of topic {} to {}, receipt {}",
@@ -192,5 +200,9 @@ impl Ledger {
 }
 
 fn numbers(reader: &Reader) -> Vec<u64> {
-    reader.arrivals.iter().map(|arrival| arrival.number).collect()
+    reader
+        .arrivals
+        .iter()
+        .map(|arrival| arrival.number)
+        .collect()
 }

@@ -120,16 +120,23 @@ impl World {
             match answer.status {
                 // Where nobody is there, nobody confirms.
                 409 if sync => {
-                    left.lock().unwrap_or_else(PoisonError::into_inner).insert(0, reader);
+                    left.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(0, reader);
                     turns.add_permits(1);
                 }
                 204 if sync => {
                     let mut ledger = self.ledger();
                     ledger.readers[reader].accepted = true;
-                    ledger.readers[reader].active.get_or_insert_with(Instant::now);
+                    ledger.readers[reader]
+                        .active
+                        .get_or_insert_with(Instant::now);
                 }
                 202 if !sync => self.ledger().readers[reader].accepted = true,
-                _ => self.ledger().faults.push(format!("subscribing: {answer:?}")),
+                _ => self
+                    .ledger()
+                    .faults
+                    .push(format!("subscribing: {answer:?}")),
             }
         }
     }
@@ -139,12 +146,18 @@ impl World {
         self.ledger().readers[reader].leaving = true;
         let answer = self.ask_for("unsubscribe", reader, false).await;
         if answer.status != 202 {
-            self.ledger().faults.push(format!("unsubscribing: {answer:?}"));
+            self.ledger()
+                .faults
+                .push(format!("unsubscribing: {answer:?}"));
         }
     }
 
     /// Publishes the next content of a topic whenever it is told to, after the pause that it is told.
-    pub async fn publish(self: Arc<Self>, topic: usize, mut orders: mpsc::UnboundedReceiver<Duration>) {
+    pub async fn publish(
+        self: Arc<Self>,
+        topic: usize,
+        mut orders: mpsc::UnboundedReceiver<Duration>,
+    ) {
         let mut number = 0;
         while let Some(pause) = orders.recv().await {
             tokio::time::sleep(pause).await;
@@ -178,7 +191,8 @@ impl World {
                 ("hub.verify", if sync { "sync" } else { "async" }),
             ])
         };
-        self.answered("POST", "/", &[("Content-Type", FORM)], &body).await
+        self.answered("POST", "/", &[("Content-Type", FORM)], &body)
+            .await
     }
 
     async fn announce(&self, topic: usize, number: u64) -> Response {
@@ -186,20 +200,31 @@ impl World {
         let text = ("Content-Type", "text/plain");
         let body = content(topic, number);
         match way {
-            Way::Hosted => self.answered("PUT", &format!("/topics/t{topic}"), &[text], &body).await,
+            Way::Hosted => {
+                self.answered("PUT", &format!("/topics/t{topic}"), &[text], &body)
+                    .await
+            }
             Way::Pushed => {
                 let link = format!("<{url}>; rel=\"self\"");
-                self.answered("POST", "/publish", &[text, ("Link", &link)], &body).await
+                self.answered("POST", "/publish", &[text, ("Link", &link)], &body)
+                    .await
             }
             Way::Pinged => {
                 let body = form(&[("hub.mode", "publish"), ("hub.url", url)]);
-                self.answered("POST", "/", &[("Content-Type", FORM)], &body).await
+                self.answered("POST", "/", &[("Content-Type", FORM)], &body)
+                    .await
             }
         }
     }
 
     /// Asks again and again until a hub has answered: what a dead one has taken is not known.
-    async fn answered(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Response {
+    async fn answered(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Response {
         loop {
             if let Some(answer) = visit(self.hub, method, target, headers, body.as_bytes()).await {
                 return answer;
@@ -211,7 +236,11 @@ impl World {
 
 /// The content of a topic; every fifth is larger than what one row of the store holds.
 fn content(topic: usize, number: u64) -> String {
-    let size = if number % 5 == 0 && topic != 0 { 100_000 } else { 400 };
+    let size = if number % 5 == 0 && topic != 0 {
+        100_000
+    } else {
+        400
+    };
     let mut text = format!("topic {topic} number {number}\n");
     let padding = format!("{number:08} ");
     while text.len() < size {
@@ -224,14 +253,17 @@ fn numbers_of(body: &[u8]) -> (usize, u64) {
     let text = std::str::from_utf8(body).unwrap_or_default();
     let words: Vec<_> = text.lines().next().unwrap_or_default().split(' ').collect();
     match words[..] {
-        ["topic", topic, "number", number] => {
-            (topic.parse().unwrap_or(usize::MAX), number.parse().unwrap_or(0))
-        }
+        ["topic", topic, "number", number] => (
+            topic.parse().unwrap_or(usize::MAX),
+            number.parse().unwrap_or(0),
+        ),
         _ => (usize::MAX, 0),
     }
 }
 
 fn number_in(path: &str, prefix: &str) -> usize {
-    let number = path.strip_prefix(prefix).and_then(|number| number.parse().ok());
+    let number = path
+        .strip_prefix(prefix)
+        .and_then(|number| number.parse().ok());
     number.unwrap_or_else(|| panic!("a path that nobody has: {path}"))
 }
