@@ -135,7 +135,7 @@ async fn answer_all(mut stream: TcpStream, count: Arc<AtomicU64>) -> std::io::Re
 }
 
 /// The length of the first request in `buffer`, when it is there as a whole.
-fn request_length(buffer: &[u8]) -> Option<usize> {
+pub fn request_length(buffer: &[u8]) -> Option<usize> {
     let head = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4;
     let name = b"content-length:";
     let body = buffer[..head]

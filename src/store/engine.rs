@@ -2,6 +2,7 @@
 //! reads that see whole batches, and errors where sled would panic, hang or go on after a failed write.
 //!
 //! Invariants:
+//! - After a clean close the `mark` says how long the file was: a shorter one is refused.
 //! - `lock` is held as long as the database may be open: nobody else has the folder.
 //! - A batch is applied under the write half of `database`, and each read holds the read half: no read sees half a batch.
 //! - After any failed write the database is closed and opened anew, so that memory shows what the disk has: nothing of a
@@ -20,6 +21,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::key::Key;
+use super::mark::Mark;
 use super::record::Record as _;
 use super::{Result, StoreError};
 
@@ -89,7 +91,18 @@ impl Engine {
             database: RwLock::new(None),
             syncs: AtomicU64::new(0),
         };
+        let mark = Mark::read(folder).map_err(blocked)?;
+        if let Some(cause) = mark.complaint(folder) {
+            return Err(engine.damaged(cause));
+        }
+        // From now on the length changes.
+        if mark != Mark::Missing {
+            Mark::open(folder).map_err(unavailable)?;
+        }
         engine.start()?;
+        if mark == Mark::Missing {
+            Mark::open(folder).map_err(unavailable)?;
+        }
         Ok(engine)
     }
 
@@ -134,7 +147,20 @@ impl Engine {
     pub fn close(&self) -> Result<()> {
         let synced = self.sync();
         self.stop();
-        synced.and(self.lock.unlock().map_err(unavailable))
+        let closed = synced.and_then(|()| self.mark_closed());
+        closed.and(self.lock.unlock().map_err(unavailable))
+    }
+
+    /// Notes how long the file is, once the engine's background threads have let go of it.
+    fn mark_closed(&self) -> Result<()> {
+        let file = File::open(self.folder.join("db")).map_err(unavailable)?;
+        for _ in 0..REOPEN_TRIES {
+            if file.try_lock().is_ok() {
+                return Mark::close(&self.folder).map_err(unavailable);
+            }
+            std::thread::sleep(REOPEN_PAUSE);
+        }
+        Ok(())
     }
 
     /// Refuses before the disk is full: a write that fails halfway costs a restart of the database, which needs space too.
@@ -191,10 +217,7 @@ impl Engine {
     }
 
     fn start(&self) -> Result<()> {
-        let damaged = |cause: String| StoreError::Damaged {
-            folder: self.folder.display().to_string(),
-            cause,
-        };
+        let damaged = |cause| self.damaged(cause);
         self.remove_half_snapshots().map_err(unavailable)?;
         let config = ::sled::Config::new()
             .path(&self.folder)
@@ -251,14 +274,14 @@ impl Engine {
 
     /// Refuses a folder of a newer binary, and marks a new one; says whether it is new.
     fn check_format(&self, database: &Database) -> Result<bool> {
-        let folder = self.folder.display().to_string();
         let key = Key::Format.bytes();
         let Some(found) = database.value(&key)? else {
             if database.rows(&[], None).next().is_some() {
-                return Err(StoreError::Damaged {
-                    folder,
-                    cause: "it does not say which format it has".to_owned(),
-                });
+                return Err(self.damaged("it does not say which format it has".to_owned()));
+            }
+            let mark = Mark::read(&self.folder).map_err(unavailable)?;
+            if let Some(cause) = mark.complaint_of_empty() {
+                return Err(self.damaged(cause));
             }
             caught(|| database.tree.insert(key, FORMAT.encode()))?.map_err(unavailable)?;
             return Ok(true);
@@ -266,14 +289,18 @@ impl Engine {
         match u64::decode(&found) {
             Ok(FORMAT) => Ok(false),
             Ok(found) => Err(StoreError::Newer {
-                folder,
+                folder: self.folder.display().to_string(),
                 found,
                 known: FORMAT,
             }),
-            Err(error) => Err(StoreError::Damaged {
-                folder,
-                cause: format!("the number of its format {error}"),
-            }),
+            Err(error) => Err(self.damaged(format!("the number of its format {error}"))),
+        }
+    }
+
+    fn damaged(&self, cause: String) -> StoreError {
+        StoreError::Damaged {
+            folder: self.folder.display().to_string(),
+            cause,
         }
     }
 }

@@ -20,6 +20,7 @@ mod apply;
 mod backlog;
 mod engine;
 mod key;
+mod mark;
 mod overlay;
 mod quarantine;
 mod record;

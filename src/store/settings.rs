@@ -28,7 +28,7 @@ impl Default for StoreSettings {
     fn default() -> Self {
         Self {
             engine: Engine::Sled,
-            cache: 64 << 20,
+            cache: 256 << 20,
         }
     }
 }

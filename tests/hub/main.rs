@@ -21,6 +21,7 @@ mod distribution;
 mod fetch;
 mod foreign;
 mod guard;
+mod isolation;
 mod lease;
 mod limits;
 mod nothing_is_lost;

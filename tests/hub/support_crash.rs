@@ -204,6 +204,37 @@ pub async fn visit(
         .ok()
 }
 
+/// Puts subscriptions to a topic into a data folder, as `fanfare import` does.
+pub fn import(data: &Path, topic: &str, callbacks: &[String]) {
+    let lines: String = callbacks
+        .iter()
+        .map(|callback| {
+            serde_json::json!({ "topic": topic, "callback": callback }).to_string() + "\n"
+        })
+        .collect();
+    let input = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(input.path(), lines).expect("its content");
+    let status = fanfare()
+        .arg("import")
+        .arg(input.path())
+        .arg("--data-dir")
+        .arg(data)
+        .current_dir(data)
+        .status();
+    assert!(status.expect("the hub's binary runs").success());
+}
+
+/// The hub's binary without the settings of whoever runs the tests.
+fn fanfare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"FANFARE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// A process of `fanfare serve` that need not come up.
 pub struct Attempt {
     pub address: SocketAddr,
@@ -217,13 +248,7 @@ impl Attempt {
         let address = free_address();
         let printed = notes.join(format!("printed-{}", address.port()));
         let out = File::create(&printed).expect("a file for what it prints");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"FANFARE_") {
-                command.env_remove(name);
-            }
-        }
-        let child = command
+        let child = fanfare()
             .args(["serve", "--listen", &address.to_string(), "--data-dir"])
             .arg(data)
             .env("FANFARE_AUTH__ADMIN_TOKEN", ADMIN)
