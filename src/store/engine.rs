@@ -11,15 +11,13 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
 use std::time::Duration;
 
+use super::database::{Database, Rows, caught, unavailable};
 use super::key::Key;
 use super::mark::Mark;
 use super::record::Record as _;
@@ -32,19 +30,8 @@ const FORMAT: u64 = 1;
 const REOPEN_TRIES: u32 = 500;
 const REOPEN_PAUSE: Duration = Duration::from_millis(10);
 
-/// What a row costs beside its key and value, about, in bytes.
-const ROW_BYTES: usize = 64;
-/// How much is written for each stroke of the broom, in bytes.
-const BYTES_PER_STROKE: usize = 1024;
-
 /// How much of the disk is left for the database's own use, in bytes.
 const SPACE_BYTES: u64 = 16 << 20;
-
-/// How long a flush may take before another one is sent after it.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
-
-/// Rows to write: a value for each key, or none to remove it.
-pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// The open data folder.
 pub(super) struct Engine {
@@ -53,15 +40,6 @@ pub(super) struct Engine {
     lock: File,
     database: RwLock<Option<Database>>,
     syncs: AtomicU64,
-}
-
-/// The database and a handle of its file, for the sync that sled does not do.
-pub(super) struct Database {
-    tree: ::sled::Db,
-    /// One row, written only to make sled clean up: see [`Database::clean_up`].
-    broom: ::sled::Tree,
-    strokes: AtomicU64,
-    file: File,
 }
 
 impl Engine {
@@ -176,30 +154,17 @@ impl Engine {
     }
 
     fn apply(&self, rows: Rows) -> Result<()> {
-        let mut batch = ::sled::Batch::default();
-        let mut bytes = 0;
-        for (key, value) in rows {
-            bytes += ROW_BYTES + key.len() + value.as_ref().map_or(0, Vec::len);
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
         let database = self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(closed)?;
-        caught(|| database.tree.apply_batch(batch))?.map_err(unavailable)?;
-        database.clean_up(bytes)
+        database.apply(rows)
     }
 
     fn sync(&self) -> Result<()> {
         let reading = self.reading();
-        let database = reading.database()?;
-        caught(|| flush(&database.tree))?.map_err(unavailable)?;
-        // sled ends in `sync_file_range`, which is no barrier against power loss.
-        database.file.sync_data().map_err(unavailable)?;
+        reading.database()?.sync()?;
         self.syncs.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -236,13 +201,8 @@ impl Engine {
                 opened => break opened.map_err(|error| damaged(error.to_string()))?,
             }
         };
-        let broom = caught(|| tree.open_tree("broom"))?.map_err(unavailable)?;
-        let database = Database {
-            tree,
-            broom,
-            strokes: AtomicU64::new(0),
-            file: File::open(self.folder.join("db")).map_err(unavailable)?,
-        };
+        let file = File::open(self.folder.join("db")).map_err(unavailable)?;
+        let database = Database::new(tree, file)?;
         let is_new = self.check_format(&database)?;
         *self
             .database
@@ -283,7 +243,7 @@ impl Engine {
             if let Some(cause) = mark.complaint_of_empty() {
                 return Err(self.damaged(cause));
             }
-            caught(|| database.tree.insert(key, FORMAT.encode()))?.map_err(unavailable)?;
+            database.apply(BTreeMap::from([(key, Some(FORMAT.encode()))]))?;
             return Ok(true);
         };
         match u64::decode(&found) {
@@ -315,94 +275,9 @@ impl Reading<'_> {
     }
 }
 
-impl Database {
-    /// The value of a row.
-    pub fn value(&self, key: &[u8]) -> Result<Option<::sled::IVec>> {
-        caught(|| self.tree.get(key))?.map_err(unavailable)
-    }
-
-    /// The rows whose keys begin with `prefix`, in key order, behind `after`.
-    pub fn rows(
-        &self,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-    ) -> impl Iterator<Item = Result<(::sled::IVec, ::sled::IVec)>> + use<> {
-        let mut rows = match after {
-            None => self.tree.scan_prefix(prefix),
-            Some(after) => {
-                use std::ops::Bound::{Excluded, Unbounded};
-                let end = end_of(prefix).map_or(Unbounded, Excluded);
-                self.tree
-                    .range::<Vec<u8>, _>((Excluded(after.to_vec()), end))
-            }
-        };
-        std::iter::from_fn(move || match caught(|| rows.next()) {
-            Ok(row) => row.map(|row| row.map_err(unavailable)),
-            Err(error) => Some(Err(error)),
-        })
-    }
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
 }
-
-impl Database {
-    /// Has sled reclaim about as much of the file as was just written. sled moves one page out of the way of its cleaner
-    /// whenever it rewrites some page, and that is too rarely while big values come and go: the file would grow without
-    /// end. A row that is written again and again has its page, a tiny one, rewritten at every tenth time.
-    fn clean_up(&self, written: usize) -> Result<()> {
-        for _ in 0..=written / BYTES_PER_STROKE {
-            let stroke = self.strokes.fetch_add(1, Ordering::Relaxed);
-            caught(|| self.broom.insert(b"", &stroke.to_be_bytes()))?.map_err(unavailable)?;
-        }
-        Ok(())
-    }
-}
-
-/// The first bytes behind all that begin with `prefix`.
-fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != 255)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
-}
-
-/// Has sled write what it holds in memory. When a write fails in the background, sled can forget to wake those who wait
-/// for it; a second flush wakes them.
-fn flush(tree: &::sled::Db) -> ::sled::Result<()> {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut flushed = pin!(tree.flush_async());
-    loop {
-        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return result.map(drop);
-        }
-        thread::park_timeout(FLUSH_PATIENCE);
-        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return result.map(drop);
-        }
-        drop(tree.flush_async());
-    }
-}
-
-/// Runs a call of sled, which panics on some kinds of damage instead of saying so.
-fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
-        let words = panic
-            .downcast_ref::<String>()
-            .map(String::as_str)
-            .or_else(|| panic.downcast_ref::<&str>().copied());
-        StoreError::Unavailable(format!(
-            "the engine failed inside: {}",
-            words.unwrap_or("for no reason that it names")
-        ))
-    })
-}
-
 /// Whether the error comes from what is in the files, and not from the disk or the rights to it.
 fn is_damage(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
@@ -414,12 +289,4 @@ fn is_damage(error: &std::io::Error) -> bool {
 
 fn is_locked(error: &::sled::Error) -> bool {
     error.to_string().contains("could not acquire lock")
-}
-
-fn unavailable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
-}
-
-fn closed() -> StoreError {
-    StoreError::Unavailable("it is closed".to_owned())
 }

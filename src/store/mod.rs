@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 mod apply;
 mod backlog;
+mod database;
 mod engine;
 mod key;
 mod mark;

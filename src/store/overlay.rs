@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::ops::Bound::{Included, Unbounded};
 
 use super::Result;
-use super::engine::{Database, Rows};
+use super::database::{Database, Rows};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::record::Record;

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::sync::{mpsc, oneshot};
 
-use super::engine::{Database, Engine};
+use super::database::Database;
+use super::engine::Engine;
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::record::Record;

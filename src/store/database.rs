@@ -1,0 +1,156 @@
+//! The sled database: rows out, batches in, and what sled does not do by itself. In: rows to read and to write. Out: rows,
+//! writes that are durable after a sync, and errors where sled would panic, hang, or let its file grow.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use super::{Result, StoreError};
+
+/// Rows to write: a value for each key, or none to remove it.
+pub(super) type Rows = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// What a row costs beside its key and value, about, in bytes.
+const ROW_BYTES: usize = 64;
+/// How much is written for each stroke of the broom, in bytes.
+const BYTES_PER_STROKE: usize = 1024;
+
+/// How long a flush may take before another one is sent after it.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The database and a handle of its file, for the sync that sled does not do.
+pub(super) struct Database {
+    tree: ::sled::Db,
+    /// One row, written only to make sled clean up: see [`Database::clean_up`].
+    broom: ::sled::Tree,
+    strokes: AtomicU64,
+    file: File,
+}
+
+impl Database {
+    /// A tree that sled has opened, and a handle of the file that it keeps it in.
+    pub fn new(tree: ::sled::Db, file: File) -> Result<Self> {
+        let broom = caught(|| tree.open_tree("broom"))?.map_err(unavailable)?;
+        Ok(Self {
+            tree,
+            broom,
+            strokes: AtomicU64::new(0),
+            file,
+        })
+    }
+
+    /// Writes rows, all or none; they are on disk after the next `sync`.
+    pub fn apply(&self, rows: Rows) -> Result<()> {
+        let mut batch = ::sled::Batch::default();
+        let mut bytes = 0;
+        for (key, value) in rows {
+            bytes += ROW_BYTES + key.len() + value.as_ref().map_or(0, Vec::len);
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        caught(|| self.tree.apply_batch(batch))?.map_err(unavailable)?;
+        self.clean_up(bytes)
+    }
+
+    /// Makes what was written durable. sled's own flush ends in `sync_file_range`, which is no barrier against power loss.
+    pub fn sync(&self) -> Result<()> {
+        caught(|| flush(&self.tree))?.map_err(unavailable)?;
+        self.file.sync_data().map_err(unavailable)
+    }
+
+    /// The value of a row.
+    pub fn value(&self, key: &[u8]) -> Result<Option<::sled::IVec>> {
+        caught(|| self.tree.get(key))?.map_err(unavailable)
+    }
+
+    /// The rows whose keys begin with `prefix`, in key order, behind `after`.
+    pub fn rows(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(::sled::IVec, ::sled::IVec)>> + use<> {
+        let mut rows = match after {
+            None => self.tree.scan_prefix(prefix),
+            Some(after) => {
+                use std::ops::Bound::{Excluded, Unbounded};
+                let end = end_of(prefix).map_or(Unbounded, Excluded);
+                self.tree
+                    .range::<Vec<u8>, _>((Excluded(after.to_vec()), end))
+            }
+        };
+        std::iter::from_fn(move || match caught(|| rows.next()) {
+            Ok(row) => row.map(|row| row.map_err(unavailable)),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Has sled reclaim about as much of the file as was just written. sled moves one page out of the way of its cleaner
+    /// whenever it rewrites some page, and that is too rarely while big values come and go: the file would grow without
+    /// end. A row that is written again and again has its page, a tiny one, rewritten at every tenth time.
+    fn clean_up(&self, written: usize) -> Result<()> {
+        for _ in 0..=written / BYTES_PER_STROKE {
+            let stroke = self.strokes.fetch_add(1, Ordering::Relaxed);
+            caught(|| self.broom.insert(b"", &stroke.to_be_bytes()))?.map_err(unavailable)?;
+        }
+        Ok(())
+    }
+}
+
+/// The first bytes behind all that begin with `prefix`.
+fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != 255)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// Has sled write what it holds in memory. When a write fails in the background, sled can forget to wake those who wait
+/// for it; a second flush wakes them.
+fn flush(tree: &::sled::Db) -> ::sled::Result<()> {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut flushed = pin!(tree.flush_async());
+    loop {
+        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result.map(drop);
+        }
+        thread::park_timeout(FLUSH_PATIENCE);
+        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return result.map(drop);
+        }
+        drop(tree.flush_async());
+    }
+}
+
+/// Runs a call of sled, which panics on some kinds of damage instead of saying so.
+pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| {
+        let words = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        StoreError::Unavailable(format!(
+            "the engine failed inside: {}",
+            words.unwrap_or("for no reason that it names")
+        ))
+    })
+}
+
+pub(super) fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
