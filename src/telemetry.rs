@@ -1,5 +1,6 @@
 //! What the hub tells its operator: log lines on standard error, and metrics. Nothing else installs globals.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -20,7 +21,10 @@ const SECONDS: [f64; 12] = [
 /// If something else has done so before.
 pub fn install_log(settings: &LogSettings) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(settings.level.as_str()).context("log.level")?;
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let installed = match settings.format {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),

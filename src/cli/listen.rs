@@ -56,7 +56,7 @@ pub struct ListenArgs {
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
     /// The address to listen on, such as 0.0.0.0:9000
-    #[arg(long, value_name = "ADDR", conflicts_with = "port")]
+    #[arg(long, value_name = "ADDR", conflicts_with = "port", value_parser = address)]
     listen: Option<SocketAddr>,
     /// The URL under which the hub reaches this machine [default: http://ADDR/ and a random path]
     #[arg(long, value_name = "URL", value_parser = client::callback)]
@@ -81,7 +81,10 @@ pub struct ListenArgs {
 /// If the address cannot be listened on, if the hub refuses or denies the subscription, or if standard output ends.
 pub async fn run(args: &ListenArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let mut listening = Listening::start(args).await?;
+    let mut listening = tokio::select! {
+        started = Listening::start(args) => started?,
+        _ = signals.next() => return Ok(ExitCode::SUCCESS),
+    };
     let ended = tokio::select! {
         ended = listening.listen() => ended,
         _ = signals.next() => Ok(()),
@@ -114,9 +117,9 @@ impl<'a> Listening<'a> {
         let place = place(&client, args.hub.as_ref(), &args.topic).await?;
         let address = (Ipv4Addr::LOCALHOST, args.port).into();
         let address: SocketAddr = args.listen.unwrap_or(address);
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}; choose another with --port or --listen")
+        })?;
         let address = listener.local_addr()?;
         let (callback, path) = match &args.callback {
             // A proxy in front may change the path, so any is taken.
@@ -254,4 +257,10 @@ impl<'a> Listening<'a> {
         }
         self.receiver.stop().await;
     }
+}
+
+/// Reads an argument that is an address to listen on.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| "write an IP address and a port, such as 0.0.0.0:9000".to_owned())
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::say;
 use super::signals::Signals;
 use crate::app::App;
 use crate::config::{self, Flags, Loaded};
@@ -56,7 +57,8 @@ pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
     }
     let mut signals = Signals::new()?;
     let app = App::start(config, metrics).await?;
-    println!("{}", banner(&app, config.loopback_only()));
+    // If nobody reads it, the hub runs all the same.
+    let _ = say(&banner(&app, config.loopback_only()));
     tracing::info!(url = app.hub.url, address = %app.address, jobs = app.taken_over, "the hub is up");
     let name = signals.next().await;
     tracing::info!(signal = name, deadline = ?config.drain_timeout, "stopping; once more to stop at once");
@@ -73,21 +75,30 @@ pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// What to try next, as it can be typed here: with the program as it was called, and with the token that was just made.
 fn banner(app: &App, loopback: bool) -> String {
     let url = &app.hub.url;
+    let program = std::env::args().next();
+    let program = program.as_deref().unwrap_or("fanfare");
+    let token = app.new_admin_token.as_deref().unwrap_or("TOKEN");
+    // A hub for others does not call this machine's loopback.
+    let reached = match loopback {
+        true => "",
+        false => "--listen 0.0.0.0:9000 --callback https://YOU.example/hook ",
+    };
     let mut text = format!(
         "Fanfare is up: {url}\n\n\
          Try it, each in a terminal of its own:\n  \
-           fanfare listen --hub {url} {url}topics/hello\n  \
-           curl -X PUT {url}topics/hello -H 'Authorization: Bearer TOKEN' -H 'Content-Type: text/plain' -d 'Hello, world'\n"
+           {program} listen --hub {url} {reached}{url}topics/hello\n  \
+           curl -X PUT {url}topics/hello -H 'Authorization: Bearer {token}' -H 'Content-Type: text/plain' -d 'Hello, world'\n"
     );
-    if let Some(token) = &app.new_admin_token {
+    if app.new_admin_token.is_some() {
         text += &format!(
-            "\nThe admin token, shown this once (TOKEN above; set auth.admin_token to choose your own):\n  {token}\n"
+            "\nThe admin token, shown this once (set auth.admin_token to choose your own):\n  {token}\n"
         );
     }
     if loopback {
         text += "\nThis is a developer's set-up: the hub is reached on loopback only, so callbacks and topics on loopback are allowed.\n";
     }
-    text
+    text + "\n"
 }

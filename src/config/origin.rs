@@ -45,7 +45,7 @@ pub struct Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read: {source}", .path.display())]
+    #[error("{}: cannot be read", .path.display())]
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,

@@ -49,12 +49,16 @@ impl Engine {
             folder: folder.display().to_string(),
             cause: error.to_string(),
         };
+        let unusable = |error: std::io::Error| StoreError::Unusable {
+            folder: folder.display().to_string(),
+            cause: error.to_string(),
+        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
-            .map_err(blocked)?;
-        let lock = File::create(folder.join("lock")).map_err(blocked)?;
+            .map_err(unusable)?;
+        let lock = File::create(folder.join("lock")).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -54,6 +54,16 @@ pub enum StoreError {
         "the data folder {0} is in use by another process; stop that one, or choose another folder with --data-dir"
     )]
     InUse(String),
+    /// The data folder cannot be made, or this user may not write there.
+    #[error(
+        "the data folder {folder} cannot be used: {cause}; choose another with --data-dir, or let this user write there"
+    )]
+    Unusable {
+        /// The folder.
+        folder: String,
+        /// What the system says.
+        cause: String,
+    },
     /// The data folder is there, but what is in it cannot be read.
     #[error(
         "the data folder {folder} cannot be read: {cause}; restore a backup, or move the folder away to start anew"

@@ -15,6 +15,7 @@ async fn hub_80_a_fetch_is_a_get_that_asks_for_what_is_newer() {
             .header("Content-Type", "text/plain")
             .header("ETag", tag)
             .header("Last-Modified", date)
+            .header("Date", "Sun, 22 Nov 2026 12:00:00 GMT")
     };
     topic.serves(page("one", "\"1\"", "Sun, 22 Nov 2026 10:00:00 GMT"));
     assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);

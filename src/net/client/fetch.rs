@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
     LAST_MODIFIED, LINK, LOCATION, USER_AGENT,
 };
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -20,6 +20,8 @@ use crate::net::tls::Tls;
 
 /// Characters of a bad `Location` that an error repeats.
 const LOCATION_SHOWN: usize = 200;
+/// How old content must be before its validators are believed: see [`validators`].
+const SETTLED: Duration = Duration::from_secs(2);
 
 /// Gets the content of topics, conditionally and through redirects.
 pub struct Fetcher {
@@ -165,11 +167,7 @@ impl Fetcher {
 
     async fn accept(&self, hop: Hop, response: Response) -> Result<Fetched, FetchError> {
         let headers = response.headers();
-        let validators = Validators {
-            url: Some(hop.url.to_string()),
-            etag: text(headers, ETAG),
-            last_modified: text(headers, LAST_MODIFIED),
-        };
+        let validators = validators(&hop.url, headers);
         let content_type = text(headers, CONTENT_TYPE);
         let links = headers.get_all(LINK).iter();
         let link_headers = links
@@ -228,6 +226,23 @@ impl Hop {
             permanent_url,
             moved_for_good,
         })
+    }
+}
+
+/// What to ask with next time. `Last-Modified` counts whole seconds, and many servers make their `ETag` of it: content that
+/// has changed just now may change again under the same validators, and an update would be lost (RFC 9110 section 8.8.2.2).
+/// Such content is fetched whole once more.
+fn validators(url: &Url, headers: &HeaderMap) -> Validators {
+    let date = |name| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    if let Some(modified) = date(LAST_MODIFIED)
+        && date(DATE).is_none_or(|now| now < modified + SETTLED)
+    {
+        return Validators::default();
+    }
+    Validators {
+        url: Some(url.to_string()),
+        etag: text(headers, ETAG),
+        last_modified: text(headers, LAST_MODIFIED),
     }
 }
 

@@ -23,6 +23,7 @@ async fn brings_the_content_and_all_that_describes_it() {
             "ETag: \"v1\"",
             "Link: <https://a.example/feed>; rel=self",
             "Last-Modified: Sun, 22 Nov 2026 12:00:00 GMT",
+            "Date: Sun, 22 Nov 2026 12:00:02 GMT",
         ];
         reply(&head, b"<feed>\0</feed>\xff")
     })
@@ -55,6 +56,21 @@ async fn brings_the_content_and_all_that_describes_it() {
         !head.contains("if-none-match") && !head.contains("if-modified-since"),
         "{head}"
     );
+}
+
+#[tokio::test]
+async fn content_that_may_change_again_within_the_second_is_not_asked_for_conditionally() {
+    for date in [
+        "Date: Sun, 22 Nov 2026 12:00:01 GMT",
+        "Date: Sun, 22 Nov 2026 11:59:59 GMT",
+        "Date: today",
+    ] {
+        let modified = "Last-Modified: Sun, 22 Nov 2026 12:00:00 GMT";
+        let head = ["200 OK", "ETag: \"v1\"", modified, date];
+        let server = Server::start(move |_| reply(&head, "new")).await;
+        let got = content(server.url("/feed")).await;
+        assert_eq!(got.validators, Validators::default(), "{date}");
+    }
 }
 
 #[tokio::test]
