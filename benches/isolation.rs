@@ -5,7 +5,12 @@
 //! Each round with trouble has origins of its own, so that no circuit knows them yet.
 //!
 //! `cargo bench --bench isolation`
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans are for the hub's own code"
+)]
 
+#[allow(dead_code, reason = "each bench needs a part of it")]
 mod common;
 
 use std::io::{Read as _, Write as _};
@@ -155,7 +160,7 @@ fn import(folder: &Path) {
             "{{\"topic\":\"{topic}\",\"callback\":\"http://{origin}{path}\",\"secret\":\"a secret of the bench\"}}\n"
         );
     };
-    let mut healthy = |topic: &str, subscribe: &mut dyn FnMut(&str, SocketAddrV4, &str)| {
+    let healthy = |topic: &str, subscribe: &mut dyn FnMut(&str, SocketAddrV4, &str)| {
         for number in 0..HEALTHY {
             subscribe(topic, healthy_origin(number), &format!("/healthy/{number}"));
         }

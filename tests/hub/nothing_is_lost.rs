@@ -198,7 +198,8 @@ impl Scene {
             }
         }
         if crash + LEAVERS >= CRASHES {
-            let steady = |reader: &(usize, &Reader)| reader.0 % 10 == 0 && !reader.1.leaving;
+            let steady =
+                |reader: &(usize, &Reader)| reader.0.is_multiple_of(10) && !reader.1.leaving;
             let leaver = {
                 let ledger = self.world.ledger();
                 let mut readers = ledger.readers.iter().enumerate().rev();
@@ -221,7 +222,7 @@ impl Scene {
 
     /// Now and then, which subscriptions the hub has.
     async fn look(&self, hub: &Hub, crash: usize) {
-        if crash % 6 == 0 {
+        if crash.is_multiple_of(6) {
             let listed = listed(hub).await;
             self.world.ledger().listed(&listed);
         }
@@ -242,20 +243,16 @@ impl Scene {
         let within = |what: &str| assert!(Instant::now() < deadline, "waited in vain: {what}");
         loop {
             let listed = listed(hub).await;
-            let mut ledger = self.world.ledger();
-            ledger.listed(&listed);
-            let inactive = ledger.inactive();
-            if inactive.is_empty() && ledger.readers.iter().all(|reader| reader.accepted) {
+            self.world.ledger().listed(&listed);
+            let inactive = self.world.ledger().inactive();
+            if inactive.is_empty() {
                 break;
             }
             within(&format!(
-                "the last subscription; lost: {:?}",
-                inactive
-                    .iter()
-                    .map(|reader| &reader.callback)
-                    .collect::<Vec<_>>()
+                "{} subscriptions, such as {:?}",
+                inactive.len(),
+                inactive[0]
             ));
-            drop(ledger);
             pause().await;
         }
         // One more of each topic reaches every reader.

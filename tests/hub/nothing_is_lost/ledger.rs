@@ -96,10 +96,11 @@ impl Ledger {
         }
     }
 
-    /// Accepted subscriptions that are not known to be active.
-    pub fn inactive(&self) -> Vec<&Reader> {
-        let accepted = self.readers.iter().filter(|reader| reader.accepted);
-        accepted.filter(|reader| reader.active.is_none()).collect()
+    /// Callbacks whose subscription is not accepted yet, or not known to be active.
+    pub fn inactive(&self) -> Vec<String> {
+        let is_active = |reader: &Reader| reader.accepted && reader.active.is_some();
+        let inactive = self.readers.iter().filter(|reader| !is_active(reader));
+        inactive.map(|reader| reader.callback.clone()).collect()
     }
 
     /// What readers should have and have not, in words.

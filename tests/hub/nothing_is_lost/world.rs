@@ -236,7 +236,7 @@ impl World {
 
 /// The content of a topic; every fifth is larger than what one row of the store holds.
 fn content(topic: usize, number: u64) -> String {
-    let size = if number % 5 == 0 && topic != 0 {
+    let size = if number.is_multiple_of(5) && topic != 0 {
         100_000
     } else {
         400
