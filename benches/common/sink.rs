@@ -1,14 +1,17 @@
 //! A receiver that costs as little as possible: takes any number of POSTs, answers 204, counts. It runs in a process of
 //! its own (the benchmark starts itself again with `sink` as its argument), so that its work is nobody else's.
 //!
-//! `GET /` answers the number of POSTs so far.
+//! A verification is confirmed. `GET /feed` answers something new each time, for who publishes it. `GET /` answers what
+//! came since the last `GET /reset`.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::http::Client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -20,6 +23,29 @@ pub struct Sink {
     process: Child,
     /// The ports that it listens on, all of 127.0.0.1.
     pub ports: Vec<u16>,
+}
+
+/// What came to the sink.
+#[derive(Debug)]
+pub struct Report {
+    pub posts: u64,
+    pub confirmed: u64,
+    /// When the first and the last POST or verification came, since 1970.
+    pub first: Duration,
+    pub last: Duration,
+}
+
+impl Report {
+    /// POSTs a second, from the first to the last.
+    pub fn rate(&self) -> f64 {
+        self.posts as f64 / (self.last - self.first).as_secs_f64()
+    }
+}
+
+/// The time since 1970, which two processes agree on.
+pub fn now() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.expect("it is later than 1970")
 }
 
 impl Sink {
@@ -61,17 +87,44 @@ impl Sink {
 
     /// How many POSTs it has answered.
     pub fn count(&self) -> u64 {
-        let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, self.ports[0]))
-            .expect("the sink listens");
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n")
-            .expect("the sink reads");
-        let mut answer = String::new();
-        stream
-            .read_to_string(&mut answer)
-            .expect("the sink answers");
-        let (_, count) = answer.split_once("\r\n\r\n").expect("a head");
-        count.parse().expect("a number")
+        self.report().posts
+    }
+
+    /// What came since the last reset.
+    pub fn report(&self) -> Report {
+        let numbers = self.ask("/");
+        let mut numbers = numbers.split(' ').map(|text| text.parse::<u64>());
+        let mut next = || numbers.next().and_then(Result::ok).expect("four numbers");
+        Report {
+            posts: next(),
+            confirmed: next(),
+            first: Duration::from_nanos(next()),
+            last: Duration::from_nanos(next()),
+        }
+    }
+
+    /// Begins to count anew.
+    pub fn reset(&self) {
+        self.ask("/reset");
+    }
+
+    /// Waits until that is so. Panics when it takes longer than `within`.
+    pub fn wait_until(&self, within: Duration, holds: impl Fn(&Report) -> bool) -> Report {
+        let began = Instant::now();
+        loop {
+            let report = self.report();
+            if holds(&report) {
+                return report;
+            }
+            assert!(began.elapsed() < within, "after {within:?}: {report:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn ask(&self, path: &str) -> String {
+        let mut client = Client::connect(self.ports[0]).expect("the sink listens");
+        let answer = client.send("GET", path, &[], b"");
+        answer.expect("the sink answers").body
     }
 }
 
@@ -83,25 +136,67 @@ impl Drop for Sink {
     }
 }
 
+/// What the sink's tasks count. The times are nanoseconds; none yet is 0.
+#[derive(Default)]
+struct Counts {
+    posts: AtomicU64,
+    confirmed: AtomicU64,
+    first: AtomicU64,
+    last: AtomicU64,
+}
+
+impl Counts {
+    fn count(&self, counter: &AtomicU64) {
+        let now = now().as_nanos() as u64;
+        if self.first.load(Ordering::Relaxed) == 0 {
+            let _ = self
+                .first
+                .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        self.last.store(now, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Release);
+    }
+
+    fn all(&self) -> [&AtomicU64; 4] {
+        [&self.posts, &self.confirmed, &self.first, &self.last]
+    }
+
+    /// The body of the answer to a GET.
+    fn answer(&self, target: &str) -> String {
+        if let Some((_, rest)) = target.split_once("hub.challenge=") {
+            self.count(&self.confirmed);
+            return rest.split('&').next().unwrap_or_default().to_owned();
+        }
+        match target {
+            "/feed" => format!("as of {:?}", now()),
+            "/reset" => {
+                for number in self.all() {
+                    number.store(0, Ordering::Relaxed);
+                }
+                String::new()
+            }
+            _ => {
+                let numbers = self.all().map(|n| n.load(Ordering::Acquire).to_string());
+                numbers.join(" ")
+            }
+        }
+    }
+}
+
 async fn serve(origins: usize) {
-    let count = Arc::new(AtomicU64::new(0));
+    let counts = Arc::new(Counts::default());
     let mut ports = Vec::new();
     for _ in 0..origins {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             .await
             .expect("a free port");
-        ports.push(
-            listener
-                .local_addr()
-                .expect("its address")
-                .port()
-                .to_string(),
-        );
-        let count = Arc::clone(&count);
+        let address = listener.local_addr().expect("its address");
+        ports.push(address.port().to_string());
+        let counts = Arc::clone(&counts);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 // Ends when the other side does.
-                tokio::spawn(answer_all(stream, Arc::clone(&count)));
+                tokio::spawn(answer_all(stream, Arc::clone(&counts)));
             }
         });
     }
@@ -112,20 +207,24 @@ async fn serve(origins: usize) {
     let _ = parent_ended.await;
 }
 
-async fn answer_all(mut stream: TcpStream, count: Arc<AtomicU64>) -> std::io::Result<()> {
+async fn answer_all(mut stream: TcpStream, counts: Arc<Counts>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(16 * 1024);
     loop {
         while let Some(length) = request_length(&buffer) {
-            let is_post = buffer.starts_with(b"POST");
-            buffer.drain(..length);
-            if is_post {
-                count.fetch_add(1, Ordering::Relaxed);
+            if buffer.starts_with(b"POST") {
+                buffer.drain(..length);
+                counts.count(&counts.posts);
                 stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
             } else {
-                let count = count.load(Ordering::Relaxed);
-                let answer = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{count}");
-                return stream.write_all(answer.as_bytes()).await;
+                let request = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                buffer.drain(..length);
+                let body = counts.answer(request.split(' ').nth(1).unwrap_or_default());
+                let answer = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+                    body.len()
+                );
+                stream.write_all(answer.as_bytes()).await?;
             }
         }
         if stream.read_buf(&mut buffer).await? == 0 {
