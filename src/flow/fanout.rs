@@ -30,7 +30,7 @@ const PAGE: usize = 1_000;
 /// Targets sent to their backlogs at a time.
 const WAITS: usize = 500;
 /// The most targets of one round; fewer while there are places to begin at once.
-const ROUND: usize = 8;
+const ROUND: usize = 16;
 
 /// A fan-out under way.
 struct Run {
