@@ -20,6 +20,7 @@ mod fetch;
 pub mod gate;
 mod meters;
 pub mod publish;
+mod round;
 pub mod settings;
 pub mod subscribe;
 mod sweep;
@@ -137,7 +138,7 @@ pub struct Hub {
     /// Room for deliveries in flight, of all fan-outs together.
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
-    swift: Semaphore,
+    swift: Arc<Semaphore>,
     /// Of each topic the fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
@@ -196,7 +197,7 @@ impl Hub {
             work,
             turns: Turns::default(),
             room: Arc::new(Semaphore::new(delivery.concurrency)),
-            swift: Semaphore::new(SWIFT_DELIVERIES),
+            swift: Arc::new(Semaphore::new(SWIFT_DELIVERIES)),
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
             publishing: Stripes::default(),
