@@ -25,6 +25,7 @@ pub mod settings;
 pub mod subscribe;
 mod sweep;
 pub mod turns;
+mod verdicts;
 mod verify;
 pub mod work;
 
@@ -45,6 +46,7 @@ use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
 };
 use self::turns::Turns;
+use self::verdicts::Verdicts;
 use self::work::{Capacity, Work};
 use crate::domain::retry::Schedule;
 use crate::domain::subscription::LeasePolicy;
@@ -143,7 +145,12 @@ pub struct Hub {
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
     refreshed: DashMap<TargetId, Timestamp>,
+    /// Intents that clients wait for, or that wait for another try.
+    verdicts: Verdicts,
+    /// Contents of one topic become publications one after the other.
     publishing: Stripes,
+    /// Near a host's limit its subscriptions begin one after the other.
+    hosts: Stripes,
     meters: Meters,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -200,7 +207,9 @@ impl Hub {
             swift: Arc::new(Semaphore::new(SWIFT_DELIVERIES)),
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
+            verdicts: Verdicts::default(),
             publishing: Stripes::default(),
+            hosts: Stripes::default(),
             meters: Meters::default(),
             store,
             url,
