@@ -95,6 +95,7 @@ fn rate(size: &Size) {
     let mut ratios = Vec::new();
     for round in 1..=size.rounds {
         let reference = wrk::rate(&url, size.wrk_seconds);
+        sink.wait_until_quiet();
         let (report, burnt) = fan_out(&hub, &sink, count);
         let (rate, ratio) = (report.rate(), report.rate() / reference);
         println!(

@@ -112,6 +112,15 @@ impl Sink {
         self.ask("/reset");
     }
 
+    /// Waits until nothing comes any more: wrk leaves requests behind that are answered only after its end.
+    pub fn wait_until_quiet(&self) {
+        let mut before = u64::MAX;
+        while before != self.count() {
+            before = self.count();
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
     /// Waits until that is so. Panics when it takes longer than `within`.
     pub fn wait_until(&self, within: Duration, holds: impl Fn(&Report) -> bool) -> Report {
         let began = Instant::now();
