@@ -13,6 +13,7 @@ mod support;
 mod support_crash;
 
 mod api;
+mod backlog;
 mod conformance_table;
 mod denial;
 mod discovery;
