@@ -180,7 +180,7 @@ impl Hub {
     /// This delivery of the fan-out is over and settled.
     pub(super) fn end_turn(&self, target: TargetId, due: Timestamp) {
         if self.turns.end(target) {
-            self.schedule_backlog(target, due);
+            self.knock(target, due);
         }
     }
 }

@@ -51,6 +51,8 @@ contract!(
     a_backlog_begins_and_ends_with_its_entries,
     over_the_limits_the_oldest_are_given_up,
     what_waits_for_an_ended_target_is_gone,
+    what_waits_for_a_renewed_target_survives_the_end_of_the_old_one,
+    a_failed_attempt_counts_though_its_entry_was_given_up,
     a_lost_delivery_is_gone_once,
     a_wait_comes_to_nothing_once_it_was_decided,
     pruning_forgets_everything,

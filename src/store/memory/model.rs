@@ -126,7 +126,9 @@ impl State {
                         job.bytes += entry.size;
                     }
                 }
-                if let Some((attempt, failures)) = failed {
+                if let Some((attempt, failures)) = failed
+                    && self.waiting.contains_key(&(target, id))
+                {
                     self.apply(
                         Change::Postpone {
                             target,
@@ -172,14 +174,12 @@ impl State {
                 failures,
                 attempt,
             } => {
-                if self.waiting.contains_key(&(target, publication)) {
-                    if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
-                        job.due = due;
-                        job.failures = failures;
-                    }
-                    if let Some(missing) = self.missing.get_mut(&(publication, target)) {
-                        missing.last_attempt = Some(attempt);
-                    }
+                if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
+                    job.due = due;
+                    job.failures = failures;
+                }
+                if let Some(missing) = self.missing.get_mut(&(publication, target)) {
+                    missing.last_attempt = Some(attempt);
                 }
             }
             Change::Lose {
