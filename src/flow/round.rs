@@ -4,14 +4,17 @@
 //! Invariants:
 //! 1. A target stands in the ledger as open until its receiver or its backlog has the publication, so that a checkpoint
 //!    knows of it.
-//! 2. No target waits for another one's slow receiver or its backlog's write: what takes long goes on alone, and the rest of its round in a task
-//!    of its own.
-//! 3. A round has one request under way, and holds the room and the place for that.
+//! 2. No target waits for another one's slow receiver, or for the write of its backlog: what takes long goes on alone, and
+//!    the rest of its round in a task of its own.
+//! 3. Whatever happens to a delivery, a panic included, its target's turn ends.
+//! 4. A round has one request under way, and holds the room and the place for that.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -106,8 +109,25 @@ impl Carrier {
     }
 
     /// Carries the publication to one target and settles whatever came of it. Before what takes long it calls `go_ahead`:
-    /// others need not wait for it.
+    /// others need not wait for it. One that panicked is tried again later.
     async fn carry(
+        &self,
+        target: &Target,
+        permit: Permit,
+        patience: &mut Patience,
+        mut go_ahead: impl FnMut() + Send,
+    ) -> Landing {
+        let carrying = self.carry_now(target, permit, patience, &mut go_ahead);
+        // What a panic leaves half done is dropped: the permit comes back, and the patience is set anew for each wait.
+        if let Ok(landing) = AssertUnwindSafe(carrying).catch_unwind().await {
+            return landing;
+        }
+        tracing::error!(target = %target.id, "a delivery panicked; it goes through the backlog");
+        let due = self.hub.clock.now().plus(self.hub.retry_delay(1, None));
+        self.carry_later(target, due, None).await
+    }
+
+    async fn carry_now(
         &self,
         target: &Target,
         permit: Permit,
@@ -257,6 +277,11 @@ impl Ledger {
         if open {
             standing.open.insert(target);
         }
+    }
+
+    /// Whether no delivery is open.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lock().open.is_empty()
     }
 
     /// How many deliveries have ended since the last checkpoint.

@@ -173,7 +173,16 @@ async fn a_topic_keeps_what_is_known_of_it(store: &dyn Store) {
     commit(store, vec![Change::Activate(subscription(0, 1, 5))]).await;
     let kept = store.topic(topic.id()).await.expect("a read");
     assert_eq!(kept, Some(topic.clone()));
-    commit(store, vec![Change::ForgetTopic(topic.id())]).await;
+    let forget = || vec![Change::ForgetTopic(topic.id())];
+    commit(store, forget()).await;
+    let kept = store.topic(topic.id()).await.expect("a read");
+    assert_eq!(kept, Some(topic.clone()), "it has a subscriber");
+    let end = Change::End {
+        target: target(0, 1),
+        verified_at: None,
+    };
+    commit(store, vec![end]).await;
+    commit(store, forget()).await;
     assert_eq!(store.topic(topic.id()).await.expect("a read"), None);
 }
 

@@ -61,7 +61,11 @@ impl State {
                 }
             }
             Change::PutTopic(topic) => drop(self.topics.insert(topic.id(), topic)),
-            Change::ForgetTopic(topic) => drop(self.topics.remove(&topic)),
+            Change::ForgetTopic(topic) => {
+                if !self.subscriptions.keys().any(|held| held.topic == topic) {
+                    self.topics.remove(&topic);
+                }
+            }
             Change::Host(hosted, body) => {
                 self.hosted.insert(hosted.topic.id(), (hosted, body));
             }
