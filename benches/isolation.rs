@@ -10,7 +10,6 @@
     reason = "the bans are for the hub's own code"
 )]
 
-#[allow(dead_code, reason = "each bench needs a part of it")]
 mod common;
 
 use std::io::{Read as _, Write as _};

@@ -62,7 +62,6 @@ impl App {
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> anyhow::Result<Self> {
         let store = open_store(config)?;
-        let (tokens, new_admin_token) = tokens(config)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!(
                 "cannot listen on {}; choose another address with --listen",
@@ -83,6 +82,8 @@ impl App {
         };
         let hub = Arc::new(Hub::new(settings(config), environment));
         let taken_over = hub.start().await?;
+        // Last of all that can fail: a token that is made now is shown now or never.
+        let (tokens, new_admin_token) = tokens(config)?;
         let web = Web {
             hub: Arc::clone(&hub),
             limits: config.limits.clone(),
@@ -212,7 +213,9 @@ fn tokens(config: &Config) -> anyhow::Result<(Tokens, Option<String>)> {
     }
     let token = new_token();
     let admin = sha256(&token);
-    std::fs::write(&file, hex::encode(admin) + "\n")
+    let written = file.with_extension("new");
+    std::fs::write(&written, hex::encode(admin) + "\n")
+        .and_then(|()| std::fs::rename(&written, &file))
         .with_context(|| format!("cannot write {}", file.display()))?;
     Ok((Tokens::new(admin, publishers), Some(token)))
 }

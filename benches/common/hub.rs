@@ -1,7 +1,7 @@
 //! The hub that is measured: the release binary as a process of its own, with a data folder of its own.
 
 use std::io::{BufRead, BufReader, BufWriter, Write};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -66,6 +66,8 @@ impl Folder {
 /// A hub that runs; ends when dropped.
 pub struct Hub {
     process: Child,
+    /// Kept open: the hub goes on to write to it.
+    _output: BufReader<ChildStdout>,
     port: u16,
     /// From its first instruction to the first `200` of `/readyz`.
     pub start_up: Duration,
@@ -82,9 +84,8 @@ impl Hub {
             .spawn()
             .expect("the hub's process");
         let mut banner = String::new();
-        BufReader::new(process.stdout.take().expect("it was piped"))
-            .read_line(&mut banner)
-            .expect("the hub's banner");
+        let mut output = BufReader::new(process.stdout.take().expect("it was piped"));
+        output.read_line(&mut banner).expect("the hub's banner");
         let port = banner.trim().trim_end_matches('/').rsplit(':').next();
         let port = port.and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("the hub did not start: {banner:?}"));
@@ -94,6 +95,7 @@ impl Hub {
         }
         Hub {
             process,
+            _output: output,
             port,
             start_up: began.elapsed(),
         }

@@ -162,9 +162,9 @@ pub fn file(named: Option<&Path>) -> Result<Assigned, ConfigError> {
         Err(error) if named.is_none() && error.kind() == ErrorKind::NotFound => {
             Ok(Assigned::default())
         }
-        Err(source) => Err(ConfigError::Unreadable {
+        Err(cause) => Err(ConfigError::Unreadable {
             path: path.to_owned(),
-            source,
+            cause,
         }),
     }
 }

@@ -45,12 +45,12 @@ pub struct Problem {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("{}: cannot be read", .path.display())]
+    #[error("{}: cannot be read: {cause}", .path.display())]
     Unreadable {
         /// The file, as it was named.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// What the system said. It stands in the words already, so it is no `source` beside them.
+        cause: std::io::Error,
     },
     /// Some values are refused: all that were found, one a line.
     #[error("{}", lines(.0))]

@@ -15,23 +15,26 @@ const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature");
 const SIGNATURE_256: HeaderName = HeaderName::from_static("x-hub-signature-256");
 /// The delivery's id, the same on every repeat.
 const DELIVERY: HeaderName = HeaderName::from_static("x-fanfare-delivery");
+/// How many headers a delivery has at the most, with the `Host` that the sender adds.
+const HEADERS: usize = 7;
 
 /// A publication made ready for all its deliveries: what they have in common is made once.
 #[derive(Debug)]
 pub struct Edition {
     publication: Publication,
     body: Bytes,
-    common: HeaderMap,
+    common: [(HeaderName, HeaderValue); 3],
 }
 
 impl Edition {
     /// Prepares a publication. `user_agent` names the hub.
     pub fn new(publication: Publication, body: Bytes, user_agent: &HeaderValue) -> Self {
         let links = link::format(&publication.self_url, &publication.hubs);
-        let mut common = HeaderMap::with_capacity(8);
-        common.insert(CONTENT_TYPE, value(&publication.content_type));
-        common.insert(LINK, value(&links));
-        common.insert(USER_AGENT, user_agent.clone());
+        let common = [
+            (CONTENT_TYPE, value(publication.content_type.clone())),
+            (LINK, value(links)),
+            (USER_AGENT, user_agent.clone()),
+        ];
         Self {
             publication,
             body,
@@ -51,16 +54,17 @@ impl Edition {
 
     /// The headers of the delivery to one target. Without a secret there is no signature (HUB-52).
     pub fn headers(&self, target: TargetId, secret: Option<&Secret>, method: Method) -> HeaderMap {
-        let mut headers = self.common.clone();
-        headers.insert(
-            DELIVERY,
-            value(&self.publication.id.delivery(target).to_string()),
-        );
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        for (name, value) in &self.common {
+            headers.insert(name, value.clone());
+        }
+        let delivery = self.publication.id.delivery(target);
+        headers.insert(DELIVERY, value(delivery.to_string()));
         if let Some(secret) = secret {
-            let beside = value(&sign(Method::Sha256, secret, &self.body));
+            let beside = value(sign(Method::Sha256, secret, &self.body));
             let signature = match method {
                 Method::Sha256 => beside.clone(),
-                other => value(&sign(other, secret, &self.body)),
+                other => value(sign(other, secret, &self.body)),
             };
             headers.insert(SIGNATURE, signature);
             headers.insert(SIGNATURE_256, beside);
@@ -70,8 +74,8 @@ impl Edition {
 }
 
 /// A header's value; what could not stand in a header (only stored data of an older version might) becomes empty.
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+fn value(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 #[cfg(test)]

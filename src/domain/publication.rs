@@ -24,7 +24,12 @@ pub struct Publication {
     pub accepted_at: Timestamp,
 }
 
-/// The digest by which contents are compared.
-pub fn digest(body: &[u8]) -> [u8; 32] {
-    Sha256::digest(body).into()
+/// The digest by which contents are compared: equal only for equal media types and equal bodies.
+pub fn digest(content_type: &str, body: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(content_type)
+        .chain_update([0])
+        .chain_update(body)
+        .finalize()
+        .into()
 }

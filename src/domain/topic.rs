@@ -19,7 +19,7 @@ pub struct Topic {
     pub hubs: Vec<String>,
     /// Validators for the next conditional fetch (HUB-80).
     pub validators: Validators,
-    /// SHA-256 of the content last published: the same again is not sent again.
+    /// Digest of the content last published, see `publication::digest`: the same again is not sent again.
     pub digest: Option<[u8; 32]>,
     /// The last publication.
     pub last_publication: Option<PublicationId>,
@@ -71,6 +71,13 @@ impl Topic {
         moved.into_iter().filter(|url| url.id() != own).collect()
     }
 
+    /// Forgets what was last published: whatever comes next is new. For content that came while nobody listened, so that
+    /// an older one that comes back is not taken for known.
+    pub fn forget_content(&mut self) {
+        self.digest = None;
+        self.validators = Validators::default();
+    }
+
     /// When it was last fetched or published; none for a topic that only has subscribers.
     pub fn last_activity(&self) -> Option<Timestamp> {
         let fetched = self.last_fetch.as_ref().map(|fetched| fetched.at);
@@ -114,7 +121,7 @@ pub struct Hosted {
     pub topic: TopicUrl,
     /// Its media type, untouched.
     pub content_type: String,
-    /// SHA-256 of the content, of which the ETag is made.
+    /// Digest of the content, see `publication::digest`; the ETag is made of it.
     pub digest: [u8; 32],
     /// When the content last changed.
     pub modified_at: Timestamp,

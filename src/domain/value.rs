@@ -89,6 +89,12 @@ impl TopicUrl {
         &self.0
     }
 
+    /// The URL without its query and fragment, which may hold what is nobody's business: for logs.
+    pub fn without_query(&self) -> &str {
+        let end = self.0.find(['?', '#']).unwrap_or(self.0.len());
+        &self.0[..end]
+    }
+
     /// The URL to fetch: without the fragment.
     pub fn fetchable(&self) -> Option<Url> {
         let mut url = Url::parse(&self.0).ok()?;

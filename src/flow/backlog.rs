@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::Hub;
+use super::deliver::Patience;
+use super::round::acquire;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::Verdict;
 use crate::domain::job::{Backlog, Job, JobId};
@@ -79,8 +81,10 @@ impl Hub {
             return Ok(Some(vec![wake_up(target.id, until)]));
         }
         let edition = Edition::new(publication, body, &self.user_agent);
+        let place = acquire(&self.swift).await;
+        let mut patience = Patience::new();
         let attempt = self
-            .deliver(&edition, target.id, &target.subscription, &gate, permit)
+            .deliver(&edition, target, permit, &mut patience, || drop(place))
             .await;
         match attempt.outcome.verdict() {
             Verdict::Delivered => {

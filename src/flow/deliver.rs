@@ -1,82 +1,94 @@
 //! One delivery: render, sign, send. In: an edition, a target, and the permit to make the request. Out: the attempt.
 
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::Hub;
-use super::gate::{Gate, Permit};
+use super::gate::Permit;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
-use crate::domain::subscription::Subscription;
-use crate::domain::value::TargetId;
+use crate::store::Target;
 
 /// An answer within this time comes at once.
 const SWIFT: Duration = Duration::from_millis(5);
 
+/// A timer for one wait after the other: to move it costs next to nothing, to make one for each delivery does not.
+pub(super) struct Patience(Pin<Box<Sleep>>);
+
+impl Patience {
+    pub(super) fn new() -> Self {
+        Self(Box::pin(sleep(SWIFT)))
+    }
+
+    /// What comes of `work` within `span`.
+    async fn with<F: Future>(&mut self, span: Duration, work: Pin<&mut F>) -> Option<F::Output> {
+        self.0.as_mut().reset(Instant::now() + span);
+        tokio::select! {
+            biased;
+            output = work => Some(output),
+            () = &mut self.0 => None,
+        }
+    }
+}
+
 impl Hub {
-    /// Makes the request and tells the origin's circuit how it ended. A request that takes long leaves its slot.
+    /// Makes the request and tells the origin's circuit how it ended. `when_slow` is called if the answer does not come at
+    /// once: others need not wait for it. A request that takes longer still leaves its slot.
     pub(super) async fn deliver(
         &self,
         edition: &Edition,
-        target: TargetId,
-        subscription: &Subscription,
-        gate: &Gate,
+        target: &Target,
         mut permit: Permit,
+        patience: &mut Patience,
+        when_slow: impl FnOnce() + Send,
     ) -> Attempt {
+        let subscription = &target.subscription;
         let method = subscription
             .method
             .unwrap_or(self.settings.subscriptions.signature);
-        let headers = edition.headers(target, subscription.secret.as_ref(), method);
+        let headers = edition.headers(target.id, subscription.secret.as_ref(), method);
         let at = self.clock.now();
-        let began = tokio::time::Instant::now();
-        let exchange = self.sender.post(
+        let began = Instant::now();
+        let mut exchange = pin!(self.sender.post(
             &subscription.callback,
             headers,
             edition.body().clone(),
             self.settings.delivery.timeout,
-        );
-        tokio::pin!(exchange);
-        let outcome = match self.swiftly(&mut exchange).await {
+        ));
+        let outcome = match patience.with(SWIFT, exchange.as_mut()).await {
             Some(outcome) => outcome,
-            None => match timeout(gate.patience(), &mut exchange).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    permit.straggle();
-                    exchange.await
+            None => {
+                when_slow();
+                let usual = permit.gate().patience();
+                match patience.with(usual, exchange.as_mut()).await {
+                    Some(outcome) => outcome,
+                    None => {
+                        permit.straggle();
+                        exchange.await
+                    }
                 }
-            },
+            }
         };
-        drop(permit);
         let took = began.elapsed();
-        self.gates.record(gate, &outcome, took);
+        self.gates.record(permit.gate(), &outcome, took);
+        drop(permit);
         self.meters.attempt(&outcome, took);
-        log(edition, target, subscription, &outcome, took);
+        log(edition, target, &outcome, took);
         Attempt {
             at,
             millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             outcome,
         }
     }
-
-    /// Waits for an answer that comes at once. Only so many deliveries wait here: when all receivers are quick, more of them
-    /// at a time would only be slower. Who takes longer waits elsewhere, and leaves the place to the next.
-    async fn swiftly<F: Future + Unpin>(&self, exchange: F) -> Option<F::Output> {
-        let _place = self.swift.acquire().await;
-        timeout(SWIFT, exchange).await.ok()
-    }
 }
 
 /// One event for each attempt: failures are worth reading, successes only to who asks.
-fn log(
-    edition: &Edition,
-    target: TargetId,
-    subscription: &Subscription,
-    outcome: &Outcome,
-    took: Duration,
-) {
+fn log(edition: &Edition, target: &Target, outcome: &Outcome, took: Duration) {
     let publication = edition.publication().id;
-    let origin = subscription.callback.origin();
+    let origin = target.subscription.callback.origin();
+    let target = target.id;
     match (outcome.verdict(), outcome) {
         (Verdict::Delivered, _) => {
             tracing::debug!(%publication, %target, origin, took_ms = took.as_millis(), "delivered");

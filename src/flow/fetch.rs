@@ -20,6 +20,14 @@ use crate::store::{Change, StoreError};
 /// What stands for a media type that the topic's server did not give.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
+/// Why a topic may not be subscribed to.
+pub(super) enum Doubt {
+    /// Another look will show the same.
+    Settled(String),
+    /// It may look better later.
+    Open(String),
+}
+
 impl Hub {
     /// Fetches a topic and publishes what is new.
     pub(super) async fn run_fetch(self: &Arc<Self>, job: Fetch) -> Result<Vec<Job>, StoreError> {
@@ -42,10 +50,10 @@ impl Hub {
         }
     }
 
-    /// Whether a topic can be fetched and names this hub; if not, why.
-    pub(super) async fn inspect_topic(&self, topic: &TopicUrl) -> Result<(), String> {
+    /// Whether a topic can be fetched and names this hub.
+    pub(super) async fn inspect_topic(&self, topic: &TopicUrl) -> Result<(), Doubt> {
         let Some(url) = topic.fetchable() else {
-            return Err(format!("{topic} is not a URL"));
+            return Err(Doubt::Settled(format!("{topic} is not a URL")));
         };
         let request = FetchRequest {
             url,
@@ -55,14 +63,20 @@ impl Hub {
         let content = match self.fetcher.fetch(&request).await {
             Ok(Fetched::Content(content)) => content,
             Ok(Fetched::NotModified) => return Ok(()),
-            Err(error) => return Err(format!("the topic {topic} cannot be fetched: {error}")),
+            Err(error) => {
+                let reason = format!("the topic {topic} cannot be fetched: {error}");
+                return Err(match error.is_permanent() {
+                    true => Doubt::Settled(reason),
+                    false => Doubt::Open(reason),
+                });
+            }
         };
         match links(&content).hubs.iter().any(|hub| self.is_ours(hub)) {
             true => Ok(()),
-            false => Err(format!(
+            false => Err(Doubt::Settled(format!(
                 "the topic {topic} does not name {} as its hub",
                 self.url
-            )),
+            ))),
         }
     }
 
@@ -90,22 +104,21 @@ impl Hub {
     ) -> Result<Vec<Job>, StoreError> {
         let found = links(&content);
         let owner_url = self.owner(&pinged.url, &content, &found).await;
-        let _turn = self.publishing.lock(owner_url.id()).await;
+        let _turn = self.publishing.lock(&owner_url.id().0).await;
         let (mut topic, mut changes) = self.settle_names(pinged, owner_url).await?;
         topic.validators = content.validators.clone();
         topic.last_fetch = Some(self.fetch_note("published"));
-        let body = content.body;
-        if topic.digest == Some(digest(&body)) {
-            topic.last_fetch = Some(self.fetch_note("unchanged"));
-            changes.push(Change::PutTopic(topic));
-            return self.close(job, changes, Stage::Unchanged).await;
-        }
         let content = Content {
             content_type: content.content_type.unwrap_or_else(|| UNKNOWN_TYPE.into()),
             self_url: found.self_url,
             hubs: found.hubs,
-            body,
+            body: content.body,
         };
+        if topic.digest == Some(digest(&content.content_type, &content.body)) {
+            topic.last_fetch = Some(self.fetch_note("unchanged"));
+            changes.push(Change::PutTopic(topic));
+            return self.close(job, changes, Stage::Unchanged).await;
+        }
         let (more, fanout) = self.publication(job.publication, topic, content);
         changes.extend(more);
         changes.push(Change::Finish(JobId::Fetch(job.publication)));
@@ -165,7 +178,12 @@ impl Hub {
         error: &FetchError,
     ) -> Result<Vec<Job>, StoreError> {
         let reason = error.to_string();
-        tracing::info!(topic = %pinged.url, failures = job.failures + 1, reason, "not fetched");
+        tracing::info!(
+            topic = pinged.url.without_query(),
+            failures = job.failures + 1,
+            reason,
+            "not fetched"
+        );
         self.meters.fetch_failed();
         pinged.last_fetch = Some(self.fetch_note(&reason));
         let note = Change::PutTopic(pinged);

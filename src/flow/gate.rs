@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock::{Clock, jitter};
 use super::work::Work;
@@ -110,10 +110,8 @@ impl Gates {
     }
 
     /// Until when an origin's circuit is open, if it is. Does not take the probe's place.
-    pub fn closed_until(&self, origin: &str) -> Option<Timestamp> {
-        let gate = self.gates.get(origin)?;
+    pub fn closed_until(&self, gate: &Gate) -> Option<Timestamp> {
         let circuit = *lock(&gate.circuit);
-        drop(gate);
         match circuit.enter(self.clock.now(), self.rules.probe_for).1 {
             Passage::Free => None,
             Passage::NotBefore(until) => Some(until),
@@ -152,16 +150,20 @@ impl Gates {
 }
 
 impl Gate {
+    /// A slot that is free.
+    pub fn try_pass(self: &Arc<Self>) -> Option<Permit> {
+        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        self.crowded.store(false, Ordering::Relaxed);
+        Some(self.permit(permit))
+    }
+
     /// A slot for a fan-out: waits aside for it, but not for long, and not at all while the origin is crowded.
     pub async fn pass(self: &Arc<Self>) -> Option<Permit> {
-        match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => {
-                self.crowded.store(false, Ordering::Relaxed);
-                return Some(self.permit(permit));
-            }
-            Err(TryAcquireError::Closed) => return None,
-            Err(TryAcquireError::NoPermits) if self.crowded.load(Ordering::Relaxed) => return None,
-            Err(TryAcquireError::NoPermits) => {}
+        if let Some(permit) = self.try_pass() {
+            return Some(permit);
+        }
+        if self.crowded.load(Ordering::Relaxed) {
+            return None;
         }
         match tokio::time::timeout(ASIDE, Arc::clone(&self.slots).acquire_owned()).await {
             Ok(permit) => Some(self.permit(permit.ok()?)),
@@ -218,6 +220,11 @@ impl Gate {
 }
 
 impl Permit {
+    /// Whose slot it is.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
     /// The request takes long: it leaves its slot to another, as long as there is room for stragglers.
     pub fn straggle(&mut self) {
         if let Ok(room) = Arc::clone(&self.gate.stragglers).try_acquire_owned() {
@@ -331,14 +338,14 @@ mod tests {
         let (gates, _) = gates();
         let gate = gates.of(ORIGIN);
         gates.record(&gate, &no_answer(), Duration::ZERO);
-        assert_eq!(gates.closed_until(ORIGIN), None);
+        assert_eq!(gates.closed_until(&gate), None);
         gates.record(&gate, &no_answer(), Duration::ZERO);
-        let until = gates.closed_until(ORIGIN).expect("an open circuit");
+        let until = gates.closed_until(&gate).expect("an open circuit");
         tokio::time::advance(Duration::from_millis(until.0)).await;
-        assert_eq!(gates.closed_until(ORIGIN), None);
+        assert_eq!(gates.closed_until(&gate), None);
         assert_eq!(gates.passage(&gate), Passage::Free);
         assert!(
-            gates.closed_until(ORIGIN).is_some(),
+            gates.closed_until(&gate).is_some(),
             "the probe is under way"
         );
         let answer = Outcome::Answered {

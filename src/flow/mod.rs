@@ -20,10 +20,12 @@ mod fetch;
 pub mod gate;
 mod meters;
 pub mod publish;
+mod round;
 pub mod settings;
 pub mod subscribe;
 mod sweep;
 pub mod turns;
+mod verdicts;
 mod verify;
 pub mod work;
 
@@ -44,6 +46,7 @@ use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
 };
 use self::turns::Turns;
+use self::verdicts::Verdicts;
 use self::work::{Capacity, Work};
 use crate::domain::retry::Schedule;
 use crate::domain::subscription::LeasePolicy;
@@ -137,12 +140,17 @@ pub struct Hub {
     /// Room for deliveries in flight, of all fan-outs together.
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
-    swift: Semaphore,
+    swift: Arc<Semaphore>,
     /// Of each topic the fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
     refreshed: DashMap<TargetId, Timestamp>,
+    /// Intents that clients wait for, or that wait for another try.
+    verdicts: Verdicts,
+    /// Contents of one topic become publications one after the other.
     publishing: Stripes,
+    /// Near a host's limit its subscriptions begin one after the other.
+    hosts: Stripes,
     meters: Meters,
     tracker: TaskTracker,
     stop: CancellationToken,
@@ -196,10 +204,12 @@ impl Hub {
             work,
             turns: Turns::default(),
             room: Arc::new(Semaphore::new(delivery.concurrency)),
-            swift: Semaphore::new(SWIFT_DELIVERIES),
+            swift: Arc::new(Semaphore::new(SWIFT_DELIVERIES)),
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
+            verdicts: Verdicts::default(),
             publishing: Stripes::default(),
+            hosts: Stripes::default(),
             meters: Meters::default(),
             store,
             url,

@@ -10,7 +10,7 @@ use crate::domain::job::{Fanout, Fetch, Job};
 use crate::domain::publication::{Publication, digest};
 use crate::domain::receipt::{Bundle, Receipt, Stage, Tally};
 use crate::domain::topic::{Hosted, Topic};
-use crate::domain::value::{PublicationId, TopicId, TopicUrl};
+use crate::domain::value::{PublicationId, TopicUrl};
 use crate::store::{Change, StoreError};
 
 /// New content of a topic, from whoever it came.
@@ -55,6 +55,7 @@ impl Hub {
                 continue;
             }
             if !self.has_audience(&topic).await? {
+                changes.extend(unheard_change(self.canonical(topic).await?));
                 unheard.push(url);
                 continue;
             }
@@ -114,7 +115,8 @@ impl Hub {
         Ok(answer)
     }
 
-    /// Takes content that a publisher pushes. When this returns, it is durable.
+    /// Takes content that a publisher pushes; that of a hosted topic is served from now on, too. When this returns, it is
+    /// durable.
     ///
     /// # Errors
     /// The store's: nothing is published then.
@@ -123,7 +125,12 @@ impl Hub {
         topic: TopicUrl,
         content: Content,
     ) -> Result<PublicationId, StoreError> {
-        let _turn = self.publishing.lock(topic.id()).await;
+        let hosted = self.store.hosted(topic.id()).await?;
+        if let Some((hosted, _)) = hosted {
+            let announced = self.host(&hosted.name, content.content_type, content.body);
+            return Ok(announced.await?.receipt);
+        }
+        let _turn = self.publishing.lock(&topic.id().0).await;
         let known = self.topic_or_new(&topic).await?;
         let topic = self.canonical(known).await?;
         self.publish_now(topic, content, Vec::new()).await
@@ -140,14 +147,12 @@ impl Hub {
         body: Bytes,
     ) -> Result<Announced, StoreError> {
         let url = self.hosted_url(name);
-        let _turn = self.publishing.lock(url.id()).await;
-        let digest = digest(&body);
+        let _turn = self.publishing.lock(&url.id().0).await;
+        let digest = digest(&content_type, &body);
         let before = self.store.hosted(url.id()).await?.map(|(hosted, _)| hosted);
         let created = before.is_none();
         let modified_at = match &before {
-            Some(old) if old.digest == digest && old.content_type == content_type => {
-                old.modified_at
-            }
+            Some(old) if old.digest == digest => old.modified_at,
             _ => self.clock.now(),
         };
         let hosted = Hosted {
@@ -203,15 +208,15 @@ impl Hub {
         mut changes: Vec<Change>,
     ) -> Result<PublicationId, StoreError> {
         let id = new_publication_id();
-        let nothing_to_do = if self.audience(&topic).await? == 0 {
-            Some(Stage::Unheard)
-        } else if topic.digest == Some(digest(&content.body)) {
-            Some(Stage::Unchanged)
-        } else {
-            None
-        };
-        if let Some(stage) = nothing_to_do {
-            changes.push(Change::Receive(self.receipt(id, topic.url, stage)));
+        let heard = self.audience(&topic).await? > 0;
+        if !heard || topic.digest == Some(digest(&content.content_type, &content.body)) {
+            let stage = if heard {
+                Stage::Unchanged
+            } else {
+                Stage::Unheard
+            };
+            changes.push(Change::Receive(self.receipt(id, topic.url.clone(), stage)));
+            changes.extend((!heard).then(|| unheard_change(topic)).flatten());
             self.store.commit(changes).await?;
             return Ok(id);
         }
@@ -234,9 +239,12 @@ impl Hub {
         mut topic: Topic,
         content: Content,
     ) -> (Vec<Change>, Job) {
-        topic.self_url = content.self_url;
-        topic.hubs = content.hubs;
-        topic.digest = Some(digest(&content.body));
+        topic.digest = Some(digest(&content.content_type, &content.body));
+        // What is not named this time is not forgotten: a publisher that pushes may name less than its page.
+        topic.self_url = content.self_url.or(topic.self_url);
+        if !content.hubs.is_empty() {
+            topic.hubs = content.hubs;
+        }
         topic.last_publication = Some(id);
         let publication = Publication {
             id,
@@ -295,9 +303,12 @@ impl Hub {
         hubs
     }
 
-    /// Whether a hub link means this hub.
+    /// Whether a hub link means this hub, by any of the paths that take hub requests.
     pub(super) fn is_ours(&self, hub: &str) -> bool {
-        hub.trim_end_matches('/') == self.url.trim_end_matches('/')
+        let path = hub.strip_prefix(self.url.trim_end_matches('/'));
+        path.is_some_and(|path| {
+            ["", "hub", "subscribe", "publish"].contains(&path.trim_matches('/'))
+        })
     }
 
     async fn has_audience(&self, topic: &Topic) -> Result<bool, StoreError> {
@@ -328,7 +339,14 @@ impl Hub {
     }
 }
 
-/// A lock for each topic, shared by a few: contents of one topic become publications one after the other.
+/// Content came and nobody listened: what was known before is no longer what was last published.
+fn unheard_change(mut topic: Topic) -> Option<Change> {
+    topic.digest?;
+    topic.forget_content();
+    Some(Change::PutTopic(topic))
+}
+
+/// A lock for each key, shared by a few: what belongs to one key happens one after the other.
 pub(super) struct Stripes([tokio::sync::Mutex<()>; 64]);
 
 impl Default for Stripes {
@@ -338,7 +356,8 @@ impl Default for Stripes {
 }
 
 impl Stripes {
-    pub(super) async fn lock(&self, topic: TopicId) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0[usize::from(topic.0[0]) % self.0.len()].lock().await
+    pub(super) async fn lock(&self, key: &[u8]) -> tokio::sync::MutexGuard<'_, ()> {
+        let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
+        self.0[key.iter().fold(0, mix) % self.0.len()].lock().await
     }
 }

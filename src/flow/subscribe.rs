@@ -1,12 +1,16 @@
 //! Requests to subscribe and unsubscribe: policy first, then a durable job that verifies them; or, for PubSubHubbub 0.3
 //! clients that ask for it, the verification at once.
 
+use tokio::sync::MutexGuard;
+use tokio::sync::oneshot::Receiver;
 use url::{Host, Url};
 
 use super::Hub;
+use super::VERIFICATIONS;
 use super::clock::new_id;
 use super::settings::InsecureSecret;
-use super::verify::{Answer, FIRST_ASK_AFTER};
+use super::verdicts::Verdict;
+use super::verify::FIRST_ASK_AFTER;
 use crate::domain::host_pattern::HostPattern;
 use crate::domain::job::{Job, Verify};
 use crate::domain::signature::Method;
@@ -81,17 +85,22 @@ impl Hub {
         }
         let sync = request.sync && self.settings.compat.sync_verify;
         let intent = self.intent(request);
-        if sync {
-            return self.verify_now(&intent).await;
-        }
+        let (id, callback) = (intent.id, intent.callback.clone());
+        let verdict = sync.then(|| self.verdicts.expect(&intent));
         let job = Job::Verify(Verify {
             due: self.clock.now().plus(FIRST_ASK_AFTER),
             intent,
             failures: 0,
         });
-        self.store.commit(vec![Change::Put(job.clone())]).await?;
+        if let Err(error) = self.store.commit(vec![Change::Put(job.clone())]).await {
+            self.verdicts.forget(id);
+            return Err(error.into());
+        }
         self.work.schedule(job);
-        Ok(Accepted::Later)
+        match verdict {
+            None => Ok(Accepted::Later),
+            Some(verdict) => self.verdict(verdict, &callback).await,
+        }
     }
 
     /// Ends a subscription and tells the callback why. False if there is none.
@@ -150,24 +159,40 @@ impl Hub {
         })
     }
 
-    async fn verify_now(&self, intent: &Intent) -> Result<Accepted, Rejection> {
-        let reason = match self.ask(intent).await {
-            Answer::Confirmed { asked_at } => {
-                let (changes, follow_ups) = self.confirmed(intent, asked_at).await?;
-                self.store.commit(changes).await?;
-                for job in follow_ups {
-                    self.work.schedule(job);
-                }
-                return Ok(Accepted::Verified);
-            }
-            Answer::Refused(reason) => reason,
-            Answer::Silent(error) => error.to_string(),
+    /// Waits its turn where a host is near its limit, so that those who come at the same time do not pass it together.
+    pub(super) async fn turn_at_host(
+        &self,
+        callback: &CallbackUrl,
+    ) -> Result<Option<MutexGuard<'_, ()>>, StoreError> {
+        let limit = self.settings.subscriptions_per_callback_host;
+        let host = callback.host();
+        let far_below = limit.saturating_sub(VERIFICATIONS as u64);
+        if limit == 0 || self.store.subscriptions_at_host(host).await? < far_below {
+            return Ok(None);
+        }
+        Ok(Some(self.hosts.lock(host.as_bytes()).await))
+    }
+
+    /// What a client is told that waited (HUB-71).
+    async fn verdict(
+        &self,
+        verdict: Receiver<Verdict>,
+        callback: &CallbackUrl,
+    ) -> Result<Accepted, Rejection> {
+        let verdict = tokio::select! {
+            verdict = verdict => verdict.ok(),
+            () = self.stop.cancelled() => None,
         };
-        self.unverified(intent, &reason);
-        Err(Rejection::Unverified(format!(
-            "the callback {} did not confirm the request: {reason}",
-            intent.callback
-        )))
+        match verdict {
+            Some(Verdict::Confirmed) => Ok(Accepted::Verified),
+            Some(Verdict::Denied(reason)) => Err(Rejection::Policy(reason)),
+            Some(Verdict::Unverified(reason)) => Err(Rejection::Unverified(format!(
+                "the callback {callback} did not confirm the request: {reason}"
+            ))),
+            None => Err(Rejection::Store(StoreError::Unavailable(
+                "the hub stops now; the request is kept, and verified after the restart".into(),
+            ))),
+        }
     }
 
     /// The hub's policy, as far as the request alone tells.

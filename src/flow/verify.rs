@@ -8,67 +8,96 @@ use url::Url;
 
 use super::Hub;
 use super::clock::{challenge, jitter, new_id};
+use super::fetch::Doubt;
+use super::verdicts::Verdict;
 use crate::domain::job::{Deny, Job, JobId, Verify};
 use crate::domain::subscription::{Denial, Intent, Mode, repeats_challenge};
 use crate::domain::value::{CallbackUrl, Timestamp, TopicUrl};
-use crate::net::client::CallError;
 use crate::store::{Change, StoreError};
 
-/// What a callback said.
-pub(super) enum Answer {
-    /// It repeated the challenge.
+/// What came of asking.
+enum Answer {
+    /// The callback repeated the challenge.
     Confirmed {
         /// When it was asked: the lease runs from here (HUB-32).
         asked_at: Timestamp,
     },
     /// It answered something else: nothing changes, and it is not asked again.
     Refused(String),
-    /// It did not answer.
-    Silent(CallError),
+    /// The hub does not want the subscription.
+    Denied(String),
+    /// It cannot be said yet: nobody answered.
+    Open {
+        /// Why.
+        reason: String,
+        /// What it counts as when it stays so.
+        at_last: fn(String) -> Answer,
+    },
 }
 
 impl Hub {
-    /// Asks, and makes what follows durable. Who does not answer is asked again for hours (HUB-74).
-    pub(super) async fn run_verify(
-        self: &Arc<Self>,
-        mut job: Verify,
-    ) -> Result<Vec<Job>, StoreError> {
-        let intent = &job.intent;
-        let finish = Change::Finish(JobId::Verify(intent.id));
-        if let Err(reason) = self.validate(intent).await {
-            let deny = self.denial(&intent.topic, &intent.callback, reason);
-            let changes = vec![finish, Change::Put(deny.clone())];
-            self.store.commit(changes).await?;
-            return Ok(vec![deny]);
+    /// Asks, and makes what follows durable. Who does not answer is asked again for hours (HUB-74), unless a client waits
+    /// for the verdict (HUB-71).
+    pub(super) async fn run_verify(self: &Arc<Self>, job: Verify) -> Result<Vec<Job>, StoreError> {
+        let id = job.intent.id;
+        let finish = Change::Finish(JobId::Verify(id));
+        if !self.verdicts.begin(&job) {
+            self.store.commit(vec![finish]).await?;
+            return Ok(Vec::new());
         }
-        match self.ask(intent).await {
+        let mut answer = self.ask(&job.intent).await;
+        if let Answer::Open { reason, at_last } = answer {
+            if self.may_ask_again(&job) {
+                return self.ask_later(job).await;
+            }
+            answer = at_last(reason);
+        }
+        let denied = match answer {
             Answer::Confirmed { asked_at } => {
-                let (mut changes, follow_ups) = self.confirmed(intent, asked_at).await?;
-                changes.push(finish);
-                self.store.commit(changes).await?;
-                Ok(follow_ups)
+                let _turn = self.turn_at_host(&job.intent.callback).await?;
+                match self.confirmed(&job.intent, asked_at).await? {
+                    Ok(change) => {
+                        self.store.commit(vec![change, finish]).await?;
+                        self.verdicts.confirmed(&job.intent);
+                        return Ok(Vec::new());
+                    }
+                    Err(reason) => reason,
+                }
             }
-            Answer::Silent(error) if error.is_retryable() && self.may_ask_again(&job) => {
-                job.failures += 1;
-                job.due = self
-                    .clock
-                    .now()
-                    .plus(self.verify_schedule.delay(job.failures, jitter()));
-                let later = Job::Verify(job);
-                self.store.commit(vec![Change::Put(later.clone())]).await?;
-                Ok(vec![later])
-            }
-            Answer::Refused(reason) => {
-                self.unverified(intent, &reason);
+            Answer::Denied(reason) => reason,
+            Answer::Refused(reason) | Answer::Open { reason, .. } => {
+                self.unverified(&job.intent, &reason);
                 self.store.commit(vec![finish]).await?;
-                Ok(Vec::new())
+                self.verdicts
+                    .refused(&job.intent, Verdict::Unverified(reason));
+                return Ok(Vec::new());
             }
-            Answer::Silent(error) => {
-                self.unverified(intent, &error.to_string());
-                self.store.commit(vec![finish]).await?;
-                Ok(Vec::new())
-            }
+        };
+        self.unverified(&job.intent, &denied);
+        if self
+            .verdicts
+            .refused(&job.intent, Verdict::Denied(denied.clone()))
+        {
+            self.store.commit(vec![finish]).await?;
+            return Ok(Vec::new());
         }
+        let deny = self.denial(&job.intent.topic, &job.intent.callback, denied);
+        self.store
+            .commit(vec![finish, Change::Put(deny.clone())])
+            .await?;
+        Ok(vec![deny])
+    }
+
+    async fn ask_later(&self, mut job: Verify) -> Result<Vec<Job>, StoreError> {
+        job.failures += 1;
+        job.due = self
+            .clock
+            .now()
+            .plus(self.verify_schedule.delay(job.failures, jitter()));
+        self.verdicts.wait(&job);
+        let later = Job::Verify(job);
+        self.store.commit(vec![Change::Put(later.clone())]).await?;
+        Ok(vec![later])
     }
 
     /// Tells a callback that it is denied; any answer will do.
@@ -96,8 +125,18 @@ impl Hub {
         Ok(Vec::new())
     }
 
-    /// Asks the callback once.
-    pub(super) async fn ask(&self, intent: &Intent) -> Answer {
+    /// Validates the topic, where that is wanted, and asks the callback, once.
+    async fn ask(&self, intent: &Intent) -> Answer {
+        match self.validate(intent).await {
+            Ok(()) => {}
+            Err(Doubt::Settled(reason)) => return Answer::Denied(reason),
+            Err(Doubt::Open(reason)) => {
+                return Answer::Open {
+                    reason,
+                    at_last: Answer::Denied,
+                };
+            }
+        }
         let challenge = challenge();
         let url = match Url::parse(&intent.verification_url(&challenge)) {
             Ok(url) => url,
@@ -105,7 +144,11 @@ impl Hub {
         };
         let asked_at = self.clock.now();
         match self.caller.get(&url).await {
-            Err(error) => Answer::Silent(error),
+            Err(error) if error.is_retryable() => Answer::Open {
+                reason: error.to_string(),
+                at_last: Answer::Refused,
+            },
+            Err(error) => Answer::Refused(error.to_string()),
             Ok(answer) if !(200..300).contains(&answer.status) => {
                 Answer::Refused(format!("it answered with status {}", answer.status))
             }
@@ -119,31 +162,31 @@ impl Hub {
         }
     }
 
-    /// The changes that a confirmed intent makes.
-    pub(super) async fn confirmed(
+    /// The change that a confirmed intent makes; or why the hub does not want it after all.
+    async fn confirmed(
         &self,
         intent: &Intent,
         asked_at: Timestamp,
-    ) -> Result<(Vec<Change>, Vec<Job>), StoreError> {
-        self.meters.verified(true);
+    ) -> Result<Result<Change, String>, StoreError> {
         let target = intent.target();
-        let previous = self.store.subscription(target).await?;
         if intent.mode == Mode::Unsubscribe {
-            let end = Change::End {
+            self.meters.verified(true);
+            tracing::info!(%target, topic = intent.topic.without_query(), origin = intent.callback.origin(), "unsubscribed");
+            return Ok(Ok(Change::End {
                 target,
                 verified_at: None,
-            };
-            return Ok((vec![end], Vec::new()));
+            }));
         }
+        let previous = self.store.subscription(target).await?;
         if previous.is_none()
             && let Err(reason) = self.room_at_host(&intent.callback).await?
         {
-            let deny = self.denial(&intent.topic, &intent.callback, reason);
-            return Ok((vec![Change::Put(deny.clone())], vec![deny]));
+            return Ok(Err(reason));
         }
+        self.meters.verified(true);
         let subscription = intent.confirmed(asked_at, previous.as_ref());
-        tracing::info!(%target, topic = %intent.topic, origin = intent.callback.origin(), lease_s = intent.lease_seconds, renewed = previous.is_some(), "subscribed");
-        Ok((vec![Change::Activate(subscription)], Vec::new()))
+        tracing::info!(%target, topic = intent.topic.without_query(), origin = intent.callback.origin(), lease_s = intent.lease_seconds, renewed = previous.is_some(), "subscribed");
+        Ok(Ok(Change::Activate(subscription)))
     }
 
     pub(super) fn denial(&self, topic: &TopicUrl, callback: &CallbackUrl, reason: String) -> Job {
@@ -159,7 +202,7 @@ impl Hub {
         })
     }
 
-    pub(super) fn unverified(&self, intent: &Intent, reason: &str) {
+    fn unverified(&self, intent: &Intent, reason: &str) {
         self.meters.verified(false);
         tracing::info!(target = %intent.target(), mode = intent.mode.name(), origin = intent.callback.origin(), reason, "not verified");
     }
@@ -167,12 +210,13 @@ impl Hub {
     fn may_ask_again(&self, job: &Verify) -> bool {
         let tries = usize::try_from(job.failures).unwrap_or(usize::MAX);
         // A refresh that is not answered before the lease ends is over with the lease.
-        !job.intent.refresh && tries < self.verify_schedule.len()
+        let may_wait = !job.intent.refresh && !self.verdicts.is_awaited(&job.intent);
+        may_wait && tries < self.verify_schedule.len()
     }
 
     /// Whether the topic may be subscribed to, as far as that takes the network (HUB-22). An unsubscription is never
     /// validated (HUB-12).
-    async fn validate(&self, intent: &Intent) -> Result<(), String> {
+    async fn validate(&self, intent: &Intent) -> Result<(), Doubt> {
         if intent.mode == Mode::Unsubscribe || !self.settings.subscriptions.validate_topics {
             return Ok(());
         }

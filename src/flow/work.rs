@@ -244,6 +244,12 @@ pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
                     hub.announce_fetch(&job);
                     hub.work.schedule(Job::Fetch(job));
                 }
+                Job::Verify(job) => {
+                    if job.failures > 0 {
+                        hub.verdicts.wait(&job);
+                    }
+                    hub.work.schedule(Job::Verify(job));
+                }
                 job => hub.work.schedule(job),
             }
         }

@@ -1,3 +1,5 @@
+//! Discovery in documents as they are met in the wild, and on arbitrary input.
+
 use proptest::prelude::*;
 use url::Url;
 

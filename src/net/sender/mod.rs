@@ -83,7 +83,8 @@ impl Sender {
                 result => return result.unwrap_or_else(protocol_failure),
             }
         }
-        match self.connect(callback, deadline).await {
+        // Boxed, as it is rare and large: every delivery's future would be as large otherwise.
+        match Box::pin(self.connect(callback, deadline)).await {
             Ok(connection) => self
                 .exchange(connection, callback, headers, body, deadline)
                 .await

@@ -243,7 +243,7 @@ fn garbage_is_refused_or_opens_empty_and_a_file_in_the_way_is_told() {
     fs::write(&file, "no folder").expect("a file");
     let error = SledStore::open(&file, options()).err();
     assert!(
-        matches!(error, Some(StoreError::Damaged { .. })),
+        matches!(error, Some(StoreError::Unusable { .. })),
         "{error:?}"
     );
 }

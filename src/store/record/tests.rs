@@ -1,3 +1,5 @@
+//! The codec: golden rows of every version, and input that no version wrote.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Forms and multipart bodies, on examples and on arbitrary input.
+
 use super::*;
 use futures_util::FutureExt;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};

@@ -1,3 +1,5 @@
+//! Hub requests read from forms, on examples and on arbitrary input.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,315 @@
+//! A round: some targets of a fan-out that one task serves one after the other, since a task for each would cost more than
+//! a quick receiver does. In: targets whose turn it is. Out: what became of them, in the fan-out's ledger.
+//!
+//! Invariants:
+//! 1. A target stands in the ledger as open until its receiver or its backlog has the publication, so that a checkpoint
+//!    knows of it.
+//! 2. No target waits for another one's slow receiver: what takes long goes on alone, and the rest of its round in a task
+//!    of its own.
+//! 3. A round has one request under way, and holds the room and the place for that.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec::IntoIter;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::Hub;
+use super::deliver::Patience;
+use super::gate::{Gate, Permit};
+use crate::dialect::websub::Edition;
+use crate::domain::attempt::{Attempt, Verdict};
+use crate::domain::job::Fanout;
+use crate::domain::publication::Publication;
+use crate::domain::receipt::Tally;
+use crate::domain::retry::Passage;
+use crate::domain::subscription::Subscription;
+use crate::domain::value::{TargetId, Timestamp};
+use crate::store::{Change, Target, Waiting};
+
+/// What the rounds of one fan-out share.
+pub(super) struct Carrier {
+    hub: Arc<Hub>,
+    edition: Edition,
+    pub(super) ledger: Ledger,
+    rounds: TaskTracker,
+}
+
+/// A target whose turn it is, and the gate of its origin.
+pub(super) struct Call {
+    pub(super) target: Target,
+    pub(super) gate: Arc<Gate>,
+}
+
+struct Round {
+    carrier: Arc<Carrier>,
+    calls: IntoIter<Call>,
+    room: Option<OwnedSemaphorePermit>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// How far a fan-out's deliveries have come.
+pub(super) struct Ledger(Mutex<Standing>);
+
+struct Standing {
+    /// Targets that the cursor has visited and whose delivery has not ended.
+    open: HashSet<TargetId>,
+    tally: Tally,
+    ended_since_checkpoint: usize,
+}
+
+enum Landing {
+    /// The target has it.
+    Delivered(Timestamp),
+    /// The store knows: it is in the backlog, or the target is gone.
+    Settled,
+    /// Nothing is known, as the process stops.
+    Open,
+}
+
+impl Carrier {
+    /// Carries an edition on from where an earlier count stopped.
+    pub(super) fn new(hub: Arc<Hub>, edition: Edition, tally: Tally) -> Arc<Self> {
+        Arc::new(Self {
+            hub,
+            edition,
+            ledger: Ledger(Mutex::new(Standing {
+                open: HashSet::new(),
+                tally,
+                ended_since_checkpoint: 0,
+            })),
+            rounds: TaskTracker::new(),
+        })
+    }
+
+    /// What is carried.
+    pub(super) fn publication(&self) -> &Publication {
+        self.edition.publication()
+    }
+
+    /// Serves these targets, which are open in the ledger. `place` is one of the hub's swift ones.
+    pub(super) fn send(self: &Arc<Self>, calls: Vec<Call>, place: OwnedSemaphorePermit) {
+        let round = Round {
+            carrier: Arc::clone(self),
+            calls: calls.into_iter(),
+            room: None,
+            _place: place,
+        };
+        round.start();
+    }
+
+    /// Waits until every round that has been sent is over.
+    pub(super) async fn all_landed(&self) {
+        self.rounds.close();
+        self.rounds.wait().await;
+    }
+
+    /// Carries the publication to one target and settles whatever came of it.
+    async fn carry(
+        &self,
+        target: &Target,
+        permit: Permit,
+        patience: &mut Patience,
+        when_slow: impl FnOnce() + Send,
+    ) -> Landing {
+        let hub = &self.hub;
+        if let Passage::NotBefore(until) = hub.gates.passage(permit.gate()) {
+            return self.carry_later(target, until, None).await;
+        }
+        let attempt = hub
+            .deliver(&self.edition, target, permit, patience, when_slow)
+            .await;
+        match attempt.outcome.verdict() {
+            Verdict::Delivered => {
+                let now = hub.clock.now();
+                hub.end_turn(target.id, now);
+                Landing::Delivered(now)
+            }
+            Verdict::Gone => self.lose(target, attempt).await,
+            Verdict::Failed { not_before } => {
+                let due = hub.clock.now().plus(hub.retry_delay(1, not_before));
+                self.carry_later(target, due, Some((attempt, 1))).await
+            }
+        }
+    }
+
+    async fn carry_later(
+        &self,
+        target: &Target,
+        due: Timestamp,
+        failed: Option<(Attempt, u32)>,
+    ) -> Landing {
+        let entry = waiting(self.publication());
+        let change = wait(target.id, &target.subscription, entry, due, failed);
+        if !self.hub.commit_at_last(vec![change]).await {
+            return Landing::Open;
+        }
+        self.hub.knock(target.id, due);
+        self.hub.end_turn(target.id, due);
+        Landing::Settled
+    }
+
+    async fn lose(&self, target: &Target, attempt: Attempt) -> Landing {
+        let lost = Change::Lose {
+            target: target.id,
+            callback: target.subscription.callback.clone(),
+            publication: self.publication().id,
+            attempt,
+        };
+        let end = Change::End {
+            target: target.id,
+            verified_at: Some(target.subscription.verified_at),
+        };
+        if !self.hub.commit_at_last(vec![lost, end]).await {
+            return Landing::Open;
+        }
+        tracing::info!(target = %target.id, origin = target.subscription.callback.origin(), "gone: subscription ended");
+        self.hub.end_turn(target.id, self.hub.clock.now());
+        Landing::Settled
+    }
+}
+
+impl Hub {
+    /// This delivery of the fan-out is over and settled.
+    pub(super) fn end_turn(&self, target: TargetId, due: Timestamp) {
+        if self.turns.end(target) {
+            self.schedule_backlog(target, due);
+        }
+    }
+}
+
+impl Round {
+    fn start(self) {
+        let tracker = self.carrier.hub.tracker.clone();
+        let rounds = self.carrier.rounds.clone();
+        tracker.spawn(rounds.track_future(self.serve()));
+    }
+
+    async fn serve(self) {
+        let carrier = Arc::clone(&self.carrier);
+        let mut patience = Patience::new();
+        // Another task has it once a receiver is slow.
+        let mut here = Some(self);
+        while let Some(round) = &mut here
+            && !carrier.hub.stop.is_cancelled()
+            && let Some(call) = round.calls.next()
+        {
+            let room = match round.room.take() {
+                Some(room) => room,
+                None => acquire(&carrier.hub.room).await,
+            };
+            let Some(permit) = call.gate.try_pass() else {
+                wait_aside(Arc::clone(&carrier), call, room);
+                continue;
+            };
+            let when_slow = || here.take().into_iter().for_each(Round::go_on);
+            let landing = carrier
+                .carry(&call.target, permit, &mut patience, when_slow)
+                .await;
+            carrier.ledger.land(call.target.id, landing);
+            if let Some(round) = &mut here {
+                round.room = Some(room);
+            }
+        }
+    }
+
+    /// The rest of the round, if there is one.
+    fn go_on(self) {
+        if self.calls.len() > 0 {
+            self.start();
+        }
+    }
+}
+
+/// The target's origin has no slot free: it waits for one on a task of its own, and needs no place then.
+fn wait_aside(carrier: Arc<Carrier>, call: Call, room: OwnedSemaphorePermit) {
+    let tracker = carrier.hub.tracker.clone();
+    let rounds = carrier.rounds.clone();
+    tracker.spawn(rounds.track_future(async move {
+        let target = &call.target;
+        let landing = match call.gate.pass().await {
+            Some(permit) => {
+                let mut patience = Patience::new();
+                carrier.carry(target, permit, &mut patience, || ()).await
+            }
+            None => {
+                let now = carrier.hub.clock.now();
+                carrier.carry_later(target, now, None).await
+            }
+        };
+        carrier.ledger.land(target.id, landing);
+        drop(room);
+    }));
+}
+
+impl Ledger {
+    /// A target is visited. It is `open` if it gets a delivery, and not if it goes into its backlog at once.
+    pub(super) fn visit(&self, target: TargetId, open: bool) {
+        let mut standing = self.lock();
+        standing.tally.targets += 1;
+        if open {
+            standing.open.insert(target);
+        }
+    }
+
+    /// How many deliveries have ended since the last checkpoint.
+    pub(super) fn ended_since_checkpoint(&self) -> usize {
+        self.lock().ended_since_checkpoint
+    }
+
+    /// Writes down how things stand, for a checkpoint that is made now.
+    pub(super) fn write(&self, job: &mut Fanout) {
+        let mut standing = self.lock();
+        standing.ended_since_checkpoint = 0;
+        job.open = standing.open.iter().copied().collect();
+        job.tally = standing.tally;
+    }
+
+    fn land(&self, target: TargetId, landing: Landing) {
+        let mut standing = self.lock();
+        match landing {
+            Landing::Delivered(at) => standing.tally.delivered(at),
+            Landing::Settled => {}
+            Landing::Open => return,
+        }
+        standing.open.remove(&target);
+        standing.ended_since_checkpoint += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A permit of a semaphore that nobody ever closes.
+pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.expect("the hub closes none of its semaphores")
+}
+
+/// The row of a backlog.
+pub(super) fn waiting(publication: &Publication) -> Waiting {
+    Waiting {
+        publication: publication.id,
+        size: publication.size,
+        accepted_at: publication.accepted_at,
+    }
+}
+
+/// The change that puts a row into a backlog.
+pub(super) fn wait(
+    target: TargetId,
+    subscription: &Subscription,
+    entry: Waiting,
+    due: Timestamp,
+    failed: Option<(Attempt, u32)>,
+) -> Change {
+    Change::Wait {
+        target,
+        callback: subscription.callback.clone(),
+        entry,
+        due,
+        failed,
+    }
+}
