@@ -87,6 +87,14 @@ async fn the_log_does_not_show_what_a_topic_says_behind_its_question_mark() {
             .gone()
             .await;
     }
+    // A verification names the topic in its own URL.
+    for (path, reply) in [("/silent", Reply::Close), ("/no", Reply::status(404))] {
+        let callback = scene.subscriber.callback(path);
+        callback.confirm_with(move |_| reply.clone());
+        let request = scene.hub.subscribe(topics[0].url(), callback.url());
+        let request = request.field("hub.verify", "sync");
+        request.send().await.expect(409);
+    }
     let nowhere = "http://127.0.0.1:9/feed?key=hushhush";
     let callback = scene.subscribed(nowhere, "/nowhere").await;
     assert_eq!(scene.hub.publish(nowhere).await["state"], "failed");
