@@ -14,6 +14,7 @@ mod common;
 
 use std::time::Duration;
 
+use common::http::Client;
 use common::hub::{Folder, Hub};
 use common::sink::{Report, Sink, now};
 use common::{cpu, wrk};
@@ -24,12 +25,14 @@ const TOPIC: &str = "http://feeds.example/news";
 /// Longer than anything here takes.
 const WITHIN: Duration = Duration::from_secs(300);
 
-/// A part of the bench, by its name.
+/// What is measured on its own, and its name.
 type Section = (&'static str, fn(&Size));
 
 /// How much is measured.
 struct Size {
     rounds: usize,
+    /// Rounds of a million deliveries and more.
+    long_rounds: usize,
     wrk_seconds: u32,
     subscriptions: usize,
     small: usize,
@@ -40,6 +43,7 @@ struct Size {
 
 const FULL: Size = Size {
     rounds: 5,
+    long_rounds: 3,
     wrk_seconds: 3,
     subscriptions: 100_000,
     small: 10_000,
@@ -50,6 +54,7 @@ const FULL: Size = Size {
 
 const QUICK: Size = Size {
     rounds: 3,
+    long_rounds: 3,
     wrk_seconds: 1,
     subscriptions: 20_000,
     small: 10_000,
@@ -95,6 +100,7 @@ fn rate(size: &Size) {
     let mut ratios = Vec::new();
     for round in 1..=size.rounds {
         let reference = wrk::rate(&url, size.wrk_seconds);
+        sink.wait_until_quiet();
         let (report, burnt) = fan_out(&hub, &sink, count);
         let (rate, ratio) = (report.rate(), report.rate() / reference);
         println!(
@@ -127,7 +133,7 @@ fn scale(size: &Size) {
         size.small, size.large
     );
     let mut ratios = Vec::new();
-    for round in 1..=size.rounds {
+    for round in 1..=size.long_rounds {
         let before = small_rate(&few, &sink, size);
         let (report, _) = fan_out(&many, &sink, size.large);
         let after = small_rate(&few, &sink, size);
@@ -163,7 +169,7 @@ fn latency(size: &Size) {
     let feed = format!("http://127.0.0.1:{port}/feed");
     let folder = Folder::with_subscriptions(&feed, 1, &sink.ports);
     let hub = Hub::start(&folder);
-    subscribe_one(&hub, &hub.topic("news"), port, 0);
+    subscribe_one(&mut hub.client(), &hub.topic("news"), port, 0);
     sink.wait_until(WITHIN, |report| report.confirmed == 1);
     title(&format!(
         "from the request to the first delivery, {} publications",
@@ -214,12 +220,13 @@ fn subscribe(size: &Size) {
     ));
     let (began, burnt) = (now(), hub.cpu());
     std::thread::scope(|scope| {
-        for client in 0..CLIENTS {
+        for first in 0..CLIENTS {
             let (hub, sink) = (&hub, &sink);
             scope.spawn(move || {
-                for number in (client..count).step_by(CLIENTS) {
+                let mut client = hub.client();
+                for number in (first..count).step_by(CLIENTS) {
                     let port = sink.ports[number % ORIGINS];
-                    subscribe_one(hub, TOPIC, port, number);
+                    subscribe_one(&mut client, TOPIC, port, number);
                 }
             });
         }
@@ -235,12 +242,12 @@ fn subscribe(size: &Size) {
     fan_out(&hub, &sink, count);
 }
 
-fn subscribe_one(hub: &Hub, topic: &str, port: u16, number: usize) {
+fn subscribe_one(hub: &mut Client, topic: &str, port: u16, number: usize) {
     let form = [("content-type", "application/x-www-form-urlencoded")];
     let body = format!(
         "hub.mode=subscribe&hub.topic={topic}&hub.callback=http://127.0.0.1:{port}/callback/{number}&hub.secret=secret-{number}"
     );
-    let answer = hub.client().send("POST", "/", &form, body.as_bytes());
+    let answer = hub.send("POST", "/", &form, body.as_bytes());
     let answer = answer.expect("the hub answers");
     assert_eq!(answer.status, 202, "{}", answer.body);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use ipnet::IpNet;
+use metrics_exporter_prometheus::PrometheusHandle;
 use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -34,6 +35,8 @@ pub const PRODUCT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
 const ANSWER_MAX_BYTES: usize = 8 * 1024;
 /// How long a connection to a callback is kept without use.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often the metrics are tidied up.
+const UPKEEP: Duration = Duration::from_secs(5);
 /// Where the hash of the admin token is kept that was made at the first start.
 const TOKEN_FILE: &str = "admin-token.sha256";
 
@@ -57,10 +60,7 @@ impl App {
     ///
     /// # Errors
     /// Says what stands in the way: the address, the data folder, a certificate file.
-    pub async fn start(
-        config: &Config,
-        metrics: Arc<dyn Fn() -> String + Send + Sync>,
-    ) -> anyhow::Result<Self> {
+    pub async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
         let store = open_store(config)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!(
@@ -88,8 +88,12 @@ impl App {
             hub: Arc::clone(&hub),
             limits: config.limits.clone(),
             tokens,
-            metrics,
+            metrics: Arc::new({
+                let metrics = metrics.clone();
+                move || metrics.render()
+            }),
         };
+        tracker.spawn(keep_up(metrics, stop.clone()));
         let serving = crate::web::serve(listener, web, tracker.clone(), stop.clone());
         tracker.spawn(serving);
         Ok(Self {
@@ -115,6 +119,16 @@ impl App {
             .is_ok();
         self.store.close().await?;
         Ok(drained)
+    }
+}
+
+async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) {
+    while stop
+        .run_until_cancelled(tokio::time::sleep(UPKEEP))
+        .await
+        .is_some()
+    {
+        metrics.run_upkeep();
     }
 }
 

@@ -1,10 +1,8 @@
 //! What the hub tells its operator: log lines on standard error, and metrics. Nothing else installs globals.
 
-use std::io::IsTerminal as _;
-use std::sync::Arc;
-
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
@@ -32,18 +30,15 @@ pub fn install_log(settings: &LogSettings) -> anyhow::Result<()> {
     installed.map_err(|error| anyhow::anyhow!("the log cannot be installed: {error}"))
 }
 
-/// Begins to collect metrics. The function that comes back renders them for Prometheus.
+/// Begins to collect metrics. What comes back renders them for Prometheus; its `run_upkeep` must be called from time to time,
+/// as each histogram keeps every value until then.
 ///
 /// # Errors
 /// If something else collects them already.
-pub fn install_metrics() -> anyhow::Result<Arc<dyn Fn() -> String + Send + Sync>> {
-    let handle: PrometheusHandle = PrometheusBuilder::new()
+pub fn install_metrics() -> anyhow::Result<PrometheusHandle> {
+    PrometheusBuilder::new()
         .set_buckets(&SECONDS)
         .context("the buckets of the metrics")?
         .install_recorder()
-        .context("the metrics cannot be installed")?;
-    Ok(Arc::new(move || {
-        handle.run_upkeep();
-        handle.render()
-    }))
+        .context("the metrics cannot be installed")
 }

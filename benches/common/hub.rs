@@ -58,7 +58,7 @@ impl Folder {
             .env("FANFARE_AUTH__ADMIN_TOKEN", TOKEN)
             .env("FANFARE_LIMITS__REQUESTS_PER_CLIENT", "0")
             .env("FANFARE_LIMITS__SUBSCRIPTIONS_PER_CALLBACK_HOST", "0")
-            .env("FANFARE_LOG__LEVEL", "warn");
+            .env("FANFARE_LOG__LEVEL", "error");
         command
     }
 }

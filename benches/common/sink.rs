@@ -43,6 +43,10 @@ impl Report {
 }
 
 /// The time since 1970, which two processes agree on.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no other clock is common to two processes"
+)]
 pub fn now() -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.expect("it is later than 1970")
@@ -106,6 +110,15 @@ impl Sink {
     /// Begins to count anew.
     pub fn reset(&self) {
         self.ask("/reset");
+    }
+
+    /// Waits until nothing comes any more: wrk leaves requests behind that are answered only after its end.
+    pub fn wait_until_quiet(&self) {
+        let mut before = u64::MAX;
+        while before != self.count() {
+            before = self.count();
+            std::thread::sleep(Duration::from_millis(300));
+        }
     }
 
     /// Waits until that is so. Panics when it takes longer than `within`.
@@ -183,6 +196,10 @@ impl Counts {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the sink's tasks end with its process"
+)]
 async fn serve(origins: usize) {
     let counts = Arc::new(Counts::default());
     let mut ports = Vec::new();

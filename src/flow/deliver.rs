@@ -34,7 +34,7 @@ impl Patience {
 }
 
 impl Hub {
-    /// Makes the request and tells the origin's circuit how it ended. `when_slow` is called if the answer does not come at
+    /// Makes the request and tells the origin's circuit how it ended. `go_ahead` is called if the answer does not come at
     /// once: others need not wait for it. A request that takes longer still leaves its slot.
     pub(super) async fn deliver(
         &self,
@@ -42,7 +42,7 @@ impl Hub {
         target: &Target,
         mut permit: Permit,
         patience: &mut Patience,
-        when_slow: impl FnOnce() + Send,
+        go_ahead: impl FnOnce() + Send,
     ) -> Attempt {
         let subscription = &target.subscription;
         let method = subscription
@@ -60,7 +60,7 @@ impl Hub {
         let outcome = match patience.with(SWIFT, exchange.as_mut()).await {
             Some(outcome) => outcome,
             None => {
-                when_slow();
+                go_ahead();
                 let usual = permit.gate().patience();
                 match patience.with(usual, exchange.as_mut()).await {
                     Some(outcome) => outcome,

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::Hub;
 use super::clock::jitter;
+use super::names::Owned;
 use super::publish::Content;
 use crate::domain::discovery::{Discovered, discover};
 use crate::domain::job::{Fetch, Job, JobId};
@@ -31,22 +32,17 @@ pub(super) enum Doubt {
 impl Hub {
     /// Fetches a topic and publishes what is new.
     pub(super) async fn run_fetch(self: &Arc<Self>, job: Fetch) -> Result<Vec<Job>, StoreError> {
-        // A ping may have brought a waiting fetch forward: it is in the loop twice then, and counts once.
-        let stored = self.store.job(JobId::Fetch(job.publication)).await?;
-        let Some(Job::Fetch(job)) = stored.filter(|stored| stored.due() <= self.clock.now()) else {
-            return Ok(Vec::new());
-        };
+        if let Some((newer, _)) = self.queued_fetch(job.topic.id())
+            && newer > job.publication
+        {
+            return self.hand_over(&job, newer).await;
+        }
         self.begin_fetch(&job);
         let pinged = self.topic_or_new(&job.topic).await?;
-        // What this ping announced was found by a later one's fetch; content that is published now must not have an older id.
-        let latest = self.canonical(pinged.clone()).await?.last_publication;
-        if latest > Some(job.publication) {
-            return self.close(&job, Vec::new(), Stage::Unchanged).await;
-        }
         match self.fetch(&pinged).await? {
-            Ok(Fetched::NotModified) => self.unchanged(&job, pinged).await,
-            Ok(Fetched::Content(content)) => self.fetched(&job, pinged, *content).await,
-            Err(error) => self.not_fetched(job, pinged, &error).await,
+            Ok(Fetched::NotModified) => self.unchanged(&job).await,
+            Ok(Fetched::Content(content)) => self.fetched(&job, *content).await,
+            Err(error) => self.not_fetched(job, &error).await,
         }
     }
 
@@ -96,30 +92,35 @@ impl Hub {
 
     /// Content has come. Whose it is: the pinged topic's own, or that of the URL where the topic has moved to or which
     /// it names as itself.
-    async fn fetched(
-        &self,
-        job: &Fetch,
-        pinged: Topic,
-        content: client::Content,
-    ) -> Result<Vec<Job>, StoreError> {
-        let found = links(&content);
-        let owner_url = self.owner(&pinged.url, &content, &found).await;
-        let _turn = self.publishing.lock(&owner_url.id().0).await;
-        let (mut topic, mut changes) = self.settle_names(pinged, owner_url).await?;
-        topic.validators = content.validators.clone();
-        topic.last_fetch = Some(self.fetch_note("published"));
+    async fn fetched(&self, job: &Fetch, found: client::Content) -> Result<Vec<Job>, StoreError> {
+        let (owner, found) = self.owner(&job.topic, found).await;
+        let owned = self.take_owner(&job.topic, &owner).await?;
+        // Content that is published now must not have an older id than what was published meanwhile; and what this ping
+        // announced is part of that.
+        let overtaken = owned.topic.last_publication > Some(job.publication);
+        let Discovered { self_url, hubs } = links(&found);
         let content = Content {
-            content_type: content.content_type.unwrap_or_else(|| UNKNOWN_TYPE.into()),
-            self_url: found.self_url,
-            hubs: found.hubs,
-            body: content.body,
+            content_type: found.content_type.unwrap_or_else(|| UNKNOWN_TYPE.into()),
+            self_url,
+            hubs,
+            body: found.body,
         };
-        if topic.digest == Some(digest(&content.content_type, &content.body)) {
+        let digest = Some(digest(&content.content_type, &content.body));
+        let members = owned.members_without(digest);
+        let Owned {
+            mut topic,
+            mut changes,
+            _turn,
+            ..
+        } = owned;
+        topic.validators = found.validators;
+        if overtaken || members.is_empty() {
             topic.last_fetch = Some(self.fetch_note("unchanged"));
             changes.push(Change::PutTopic(topic));
             return self.close(job, changes, Stage::Unchanged).await;
         }
-        let (more, fanout) = self.publication(job.publication, topic, content);
+        topic.last_fetch = Some(self.fetch_note("published"));
+        let (more, fanout) = self.publication(job.publication, topic, members, content);
         changes.extend(more);
         changes.push(Change::Finish(JobId::Fetch(job.publication)));
         self.store.commit(changes).await?;
@@ -128,65 +129,70 @@ impl Hub {
         Ok(Vec::new())
     }
 
-    /// Whose content a fetch of `pinged` found. A permanent redirect is the publisher's own word for it. But anyone may claim
-    /// to be someone else with `rel="self"`: it is believed only if the URL that it names has the very same content.
+    /// Whose content a fetch of `pinged` found, and the content as its owner serves it. A permanent redirect is the
+    /// publisher's own word for it. But anyone may claim to be someone else with `rel="self"`: it is believed only if the
+    /// URL that it names has the very same content, and then that one's headers count.
     async fn owner(
         &self,
         pinged: &TopicUrl,
-        content: &client::Content,
-        found: &Discovered,
-    ) -> TopicUrl {
-        let moved = content.permanent_url.as_ref().map(Url::as_str);
+        found: client::Content,
+    ) -> (TopicUrl, client::Content) {
+        let moved = found.permanent_url.as_ref().map(Url::as_str);
         if let Some(Ok(moved)) = moved.map(TopicUrl::parse) {
-            return moved;
+            return (moved, found);
         }
-        let named = found.self_url.as_deref().map(TopicUrl::parse);
-        match named {
-            Some(Ok(named))
-                if named.id() != pinged.id() && self.has_content(&named, &content.body).await =>
-            {
-                named
-            }
-            _ => pinged.clone(),
+        let named = links(&found).self_url;
+        let named = named.and_then(|url| TopicUrl::parse(&url).ok());
+        if let Some(named) = named.filter(|named| named.id() != pinged.id())
+            && let Some(own) = self.same_content(&named, &found.body).await
+        {
+            return (named, own);
         }
+        (pinged.clone(), found)
     }
 
-    async fn has_content(&self, topic: &TopicUrl, body: &[u8]) -> bool {
-        let Some(url) = topic.fetchable() else {
-            return false;
-        };
+    /// What a topic serves, if its body is this one.
+    async fn same_content(&self, topic: &TopicUrl, body: &[u8]) -> Option<client::Content> {
         let request = FetchRequest {
-            url,
+            url: topic.fetchable()?,
             validators: topic::Validators::default(),
             user_agent: self.fetch_user_agent(0),
         };
-        let fetched = self.fetcher.fetch(&request).await;
-        matches!(fetched, Ok(Fetched::Content(content)) if content.body == body)
+        match self.fetcher.fetch(&request).await {
+            Ok(Fetched::Content(content)) if content.body == body => Some(*content),
+            _ => None,
+        }
     }
 
-    async fn unchanged(&self, job: &Fetch, pinged: Topic) -> Result<Vec<Job>, StoreError> {
-        let mut topic = self.canonical(pinged).await?;
+    async fn unchanged(&self, job: &Fetch) -> Result<Vec<Job>, StoreError> {
+        let (mut topic, _turn) = self.take_canonical(&job.topic).await?;
         topic.last_fetch = Some(self.fetch_note("unchanged"));
         self.close(job, vec![Change::PutTopic(topic)], Stage::Unchanged)
             .await
     }
 
+    /// A newer ping's fetch does what this one would do.
+    async fn hand_over(&self, job: &Fetch, newer: PublicationId) -> Result<Vec<Job>, StoreError> {
+        let reason = format!("a newer ping is fetched instead; its receipt is {newer}");
+        self.close(job, Vec::new(), Stage::Failed { reason }).await
+    }
+
     async fn not_fetched(
         &self,
         mut job: Fetch,
-        mut pinged: Topic,
         error: &FetchError,
     ) -> Result<Vec<Job>, StoreError> {
         let reason = error.to_string();
         tracing::info!(
-            topic = pinged.url.without_query(),
+            topic = job.topic.without_query(),
             failures = job.failures + 1,
             reason,
             "not fetched"
         );
         self.meters.fetch_failed();
-        pinged.last_fetch = Some(self.fetch_note(&reason));
-        let note = Change::PutTopic(pinged);
+        let (mut topic, _turn) = self.take_topic(&job.topic).await?;
+        topic.last_fetch = Some(self.fetch_note(&reason));
+        let note = Change::PutTopic(topic);
         let tries = usize::try_from(job.failures).unwrap_or(usize::MAX);
         if error.is_permanent() || tries >= self.fetch_schedule.len() {
             return self.close(&job, vec![note], Stage::Failed { reason }).await;
@@ -223,41 +229,6 @@ impl Hub {
         Ok(Vec::new())
     }
 
-    /// The topic that owns the content, with every name of it in its place, and the changes to the other names.
-    async fn settle_names(
-        &self,
-        pinged: Topic,
-        owner_url: TopicUrl,
-    ) -> Result<(Topic, Vec<Change>), StoreError> {
-        if pinged.id() == owner_url.id() {
-            return self.stand_alone(pinged).await;
-        }
-        let mut owner = self.topic_or_new(&owner_url).await?;
-        let mut changes = Vec::new();
-        if pinged.alias_of.as_ref().map(TopicUrl::id) != Some(owner.id()) {
-            let (freed, left) = self.stand_alone(pinged).await?;
-            changes.extend(left);
-            let mut alias = freed;
-            for url in owner.adopt(&mut alias) {
-                let mut moved = self.topic_or_new(&url).await?;
-                moved.alias_of = Some(owner.url.clone());
-                changes.push(Change::PutTopic(moved));
-            }
-            changes.push(Change::PutTopic(alias));
-        }
-        Ok((owner, changes))
-    }
-
-    /// A topic that shares nobody's content any longer.
-    async fn stand_alone(&self, mut topic: Topic) -> Result<(Topic, Vec<Change>), StoreError> {
-        let Some(former) = topic.alias_of.take() else {
-            return Ok((topic, Vec::new()));
-        };
-        let mut owner = self.topic_or_new(&former).await?;
-        owner.aliases.retain(|alias| alias.id() != topic.id());
-        Ok((topic, vec![Change::PutTopic(owner)]))
-    }
-
     fn fetch_note(&self, outcome: &str) -> topic::Fetched {
         topic::Fetched {
             at: self.clock.now(),
@@ -273,13 +244,14 @@ impl Hub {
         )
     }
 
-    /// Pings for this topic share this fetch from now on, until it begins.
+    /// Pings for this topic share this fetch from now on, until it begins; of several the newest.
     pub(super) fn announce_fetch(&self, job: &Fetch) {
-        let queued = (job.publication, job.due);
-        self.fetches.insert(job.topic.id(), queued);
+        let this = (job.publication, job.due);
+        let mut newest = self.fetches.entry(job.topic.id()).or_insert(this);
+        *newest = this.max(*newest);
     }
 
-    /// The fetch of a topic that has not begun, and when it is due.
+    /// The newest fetch of a topic that has not begun, and when it is due.
     pub(super) fn queued_fetch(&self, topic: TopicId) -> Option<(PublicationId, Timestamp)> {
         self.fetches.get(&topic).map(|queued| *queued)
     }

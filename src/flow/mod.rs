@@ -19,7 +19,9 @@ mod fanout;
 mod fetch;
 pub mod gate;
 mod meters;
+mod names;
 pub mod publish;
+mod receipts;
 mod round;
 pub mod settings;
 pub mod subscribe;
@@ -41,7 +43,8 @@ use tokio_util::task::TaskTracker;
 use self::clock::{Clock, jitter};
 use self::gate::{GateRules, Gates};
 use self::meters::Meters;
-use self::publish::Stripes;
+use self::names::{Names, Stripes};
+use self::receipts::Unheard;
 use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
 };
@@ -141,14 +144,16 @@ pub struct Hub {
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
     swift: Arc<Semaphore>,
-    /// Of each topic the fetch that has not begun, and when it is due: further pings share it.
+    /// Of each topic the newest fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
     refreshed: DashMap<TargetId, Timestamp>,
     /// Intents that clients wait for, or that wait for another try.
     verdicts: Verdicts,
-    /// Contents of one topic become publications one after the other.
-    publishing: Stripes,
+    /// Whose turn it is to change a topic.
+    names: Names,
+    /// Pings that nobody heard.
+    unheard: Unheard,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
     meters: Meters,
@@ -208,7 +213,8 @@ impl Hub {
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
             verdicts: Verdicts::default(),
-            publishing: Stripes::default(),
+            names: Names::default(),
+            unheard: Unheard::default(),
             hosts: Stripes::default(),
             meters: Meters::default(),
             store,

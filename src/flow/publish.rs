@@ -8,10 +8,13 @@ use super::Hub;
 use super::clock::new_publication_id;
 use crate::domain::job::{Fanout, Fetch, Job};
 use crate::domain::publication::{Publication, digest};
-use crate::domain::receipt::{Bundle, Receipt, Stage, Tally};
+use crate::domain::receipt::{Bundle, Stage};
 use crate::domain::topic::{Hosted, Topic};
-use crate::domain::value::{PublicationId, TopicUrl};
+use crate::domain::value::{PublicationId, TopicId, TopicUrl};
 use crate::store::{Change, StoreError};
+
+/// The most bytes of unheard topics that a bundle names.
+const UNHEARD_MAX_BYTES: usize = 16 * 1024;
 
 /// New content of a topic, from whoever it came.
 #[derive(Clone, Debug)]
@@ -50,49 +53,41 @@ impl Hub {
         let mut unheard = Vec::new();
         let mut seen = HashSet::new();
         for url in topics {
-            let topic = self.topic_or_new(&url).await?;
-            if !seen.insert(topic.canonical_id()) {
+            if !seen.insert(url.id()) {
                 continue;
             }
-            if !self.has_audience(&topic).await? {
-                changes.extend(unheard_change(self.canonical(topic).await?));
+            let topic = self.canonical(self.topic_or_new(&url).await?).await?;
+            if self.audience(&topic).await? == 0 {
+                self.forget_content(&topic).await?;
                 unheard.push(url);
                 continue;
             }
             let now = self.clock.now();
-            let publication = match self.queued_fetch(topic.id()) {
-                Some((queued, due)) if due <= now => {
-                    receipts.push(queued);
-                    continue;
-                }
-                // It waits for its next try: a new ping is a reason to try at once.
-                Some((waiting, _)) => waiting,
-                None => new_publication_id(),
-            };
+            let shared = self.queued_fetch(url.id()).filter(|(queued, due)| {
+                // One that waits for its next try is no help, and one that has been overtaken will not fetch.
+                *due <= now && Some(*queued) > topic.last_publication
+            });
+            if let Some((queued, _)) = shared {
+                receipts.push(queued);
+                continue;
+            }
+            let publication = new_publication_id();
             let stage = Stage::Fetching { last_failure: None };
-            changes.push(Change::Receive(self.receipt(
-                publication,
-                url.clone(),
-                stage,
-            )));
+            let receipt = self.new_receipt(publication, url.clone(), stage);
             let fetch = Fetch {
                 publication,
                 topic: url,
                 due: now,
                 failures: 0,
             };
+            changes.push(Change::Receive(receipt));
             changes.push(Change::Put(Job::Fetch(fetch.clone())));
             jobs.push(fetch);
             receipts.push(publication);
         }
-        let answer = match (receipts.as_slice(), unheard.as_slice()) {
-            ([only], []) => *only,
-            ([], [only]) => {
-                let id = new_publication_id();
-                let receipt = self.receipt(id, only.clone(), Stage::Unheard);
-                changes.push(Change::Receive(receipt));
-                id
-            }
+        let answer = match (receipts.as_slice(), unheard.first()) {
+            ([only], None) => *only,
+            ([], Some(first)) => self.unheard_receipt(first.clone()),
             _ => {
                 let id = new_publication_id();
                 let accepted_at = self.clock.now();
@@ -100,7 +95,7 @@ impl Hub {
                     id,
                     accepted_at,
                     receipts,
-                    unheard,
+                    unheard: within_a_row(unheard),
                 }));
                 id
             }
@@ -130,9 +125,7 @@ impl Hub {
             let announced = self.host(&hosted.name, content.content_type, content.body);
             return Ok(announced.await?.receipt);
         }
-        let _turn = self.publishing.lock(&topic.id().0).await;
-        let known = self.topic_or_new(&topic).await?;
-        let topic = self.canonical(known).await?;
+        let (topic, _turn) = self.take_canonical(&topic).await?;
         self.publish_now(topic, content, Vec::new()).await
     }
 
@@ -147,7 +140,7 @@ impl Hub {
         body: Bytes,
     ) -> Result<Announced, StoreError> {
         let url = self.hosted_url(name);
-        let _turn = self.publishing.lock(&url.id().0).await;
+        let (topic, _turn) = self.take_topic(&url).await?;
         let digest = digest(&content_type, &body);
         let before = self.store.hosted(url.id()).await?.map(|(hosted, _)| hosted);
         let created = before.is_none();
@@ -169,7 +162,6 @@ impl Hub {
             hubs: vec![self.url.clone()],
             body: body.clone(),
         };
-        let topic = self.topic_or_new(&url).await?;
         let receipt = self
             .publish_now(topic, content, vec![Change::Host(hosted, body)])
             .await?;
@@ -208,35 +200,35 @@ impl Hub {
         mut changes: Vec<Change>,
     ) -> Result<PublicationId, StoreError> {
         let id = new_publication_id();
-        let heard = self.audience(&topic).await? > 0;
-        if !heard || topic.digest == Some(digest(&content.content_type, &content.body)) {
-            let stage = if heard {
-                Stage::Unchanged
-            } else {
-                Stage::Unheard
-            };
-            changes.push(Change::Receive(self.receipt(id, topic.url.clone(), stage)));
-            changes.extend((!heard).then(|| unheard_change(topic)).flatten());
+        if self.audience(&topic).await? == 0 {
+            changes.extend(forgotten(topic.clone()));
+            if !changes.is_empty() {
+                self.store.commit(changes).await?;
+            }
+            return Ok(self.unheard_receipt(topic.url));
+        }
+        if topic.digest == Some(digest(&content.content_type, &content.body)) {
+            let receipt = self.new_receipt(id, topic.url, Stage::Unchanged);
+            changes.push(Change::Receive(receipt));
             self.store.commit(changes).await?;
             return Ok(id);
         }
-        changes.push(Change::Receive(self.receipt(
-            id,
-            topic.url.clone(),
-            Stage::Delivering,
-        )));
-        let (more, fanout) = self.publication(id, topic, content);
+        let receipt = self.new_receipt(id, topic.url.clone(), Stage::Delivering);
+        changes.push(Change::Receive(receipt));
+        let members = topic.members();
+        let (more, fanout) = self.publication(id, topic, members, content);
         changes.extend(more);
         self.store.commit(changes).await?;
         self.work.schedule(fanout);
         Ok(id)
     }
 
-    /// The changes that make content a publication, and the fan-out that follows.
+    /// The changes that make content a publication, and the fan-out to the targets of `members` that follows.
     pub(super) fn publication(
         &self,
         id: PublicationId,
         mut topic: Topic,
+        members: Vec<TopicId>,
         content: Content,
     ) -> (Vec<Change>, Job) {
         topic.digest = Some(digest(&content.content_type, &content.body));
@@ -259,7 +251,7 @@ impl Hub {
             topic: topic.url.clone(),
         };
         self.meters.published();
-        let fanout = Job::Fanout(Fanout::new(id, topic.members()));
+        let fanout = Job::Fanout(Fanout::new(id, members));
         let changes = vec![
             Change::Stage(id, Stage::Delivering),
             Change::Journal(publication, content.body),
@@ -267,12 +259,6 @@ impl Hub {
             Change::Put(fanout.clone()),
         ];
         (changes, fanout)
-    }
-
-    /// What is known of a topic, or a blank page.
-    pub(super) async fn topic_or_new(&self, url: &TopicUrl) -> Result<Topic, StoreError> {
-        let known = self.store.topic(url.id()).await?;
-        Ok(known.unwrap_or_else(|| Topic::new(url.clone())))
     }
 
     /// The topic whose content a topic shares.
@@ -311,26 +297,15 @@ impl Hub {
         })
     }
 
-    async fn has_audience(&self, topic: &Topic) -> Result<bool, StoreError> {
-        if self.audience(topic).await? > 0 {
-            return Ok(true);
+    /// Content came for a topic and nobody listens: see `forgotten`.
+    async fn forget_content(&self, topic: &Topic) -> Result<(), StoreError> {
+        if topic.digest.is_none() {
+            return Ok(());
         }
-        match &topic.alias_of {
-            None => Ok(false),
-            Some(_) => {
-                let canonical = self.canonical(topic.clone()).await?;
-                Ok(self.audience(&canonical).await? > 0)
-            }
-        }
-    }
-
-    fn receipt(&self, id: PublicationId, topic: TopicUrl, stage: Stage) -> Receipt {
-        Receipt {
-            id,
-            topic,
-            accepted_at: self.clock.now(),
-            stage,
-            tally: Tally::default(),
+        let (topic, _turn) = self.take_topic(&topic.url).await?;
+        match forgotten(topic) {
+            Some(change) => self.store.commit(vec![change]).await,
+            None => Ok(()),
         }
     }
 
@@ -340,24 +315,18 @@ impl Hub {
 }
 
 /// Content came and nobody listened: what was known before is no longer what was last published.
-fn unheard_change(mut topic: Topic) -> Option<Change> {
+fn forgotten(mut topic: Topic) -> Option<Change> {
     topic.digest?;
     topic.forget_content();
     Some(Change::PutTopic(topic))
 }
 
-/// A lock for each key, shared by a few: what belongs to one key happens one after the other.
-pub(super) struct Stripes([tokio::sync::Mutex<()>; 64]);
-
-impl Default for Stripes {
-    fn default() -> Self {
-        Self(std::array::from_fn(|_| tokio::sync::Mutex::default()))
-    }
-}
-
-impl Stripes {
-    pub(super) async fn lock(&self, key: &[u8]) -> tokio::sync::MutexGuard<'_, ()> {
-        let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
-        self.0[key.iter().fold(0, mix) % self.0.len()].lock().await
-    }
+/// As many of the topics as one row of the store should hold.
+fn within_a_row(topics: Vec<TopicUrl>) -> Vec<TopicUrl> {
+    let mut bytes = 0;
+    let fits = |topic: &TopicUrl| {
+        bytes += topic.as_str().len();
+        bytes <= UNHEARD_MAX_BYTES
+    };
+    topics.into_iter().take_while(fits).collect()
 }

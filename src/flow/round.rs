@@ -4,7 +4,7 @@
 //! Invariants:
 //! 1. A target stands in the ledger as open until its receiver or its backlog has the publication, so that a checkpoint
 //!    knows of it.
-//! 2. No target waits for another one's slow receiver: what takes long goes on alone, and the rest of its round in a task
+//! 2. No target waits for another one's slow receiver or its backlog's write: what takes long goes on alone, and the rest of its round in a task
 //!    of its own.
 //! 3. A round has one request under way, and holds the room and the place for that.
 
@@ -105,20 +105,22 @@ impl Carrier {
         self.rounds.wait().await;
     }
 
-    /// Carries the publication to one target and settles whatever came of it.
+    /// Carries the publication to one target and settles whatever came of it. Before what takes long it calls `go_ahead`:
+    /// others need not wait for it.
     async fn carry(
         &self,
         target: &Target,
         permit: Permit,
         patience: &mut Patience,
-        when_slow: impl FnOnce() + Send,
+        mut go_ahead: impl FnMut() + Send,
     ) -> Landing {
         let hub = &self.hub;
         if let Passage::NotBefore(until) = hub.gates.passage(permit.gate()) {
+            go_ahead();
             return self.carry_later(target, until, None).await;
         }
         let attempt = hub
-            .deliver(&self.edition, target, permit, patience, when_slow)
+            .deliver(&self.edition, target, permit, patience, &mut go_ahead)
             .await;
         match attempt.outcome.verdict() {
             Verdict::Delivered => {
@@ -126,8 +128,12 @@ impl Carrier {
                 hub.end_turn(target.id, now);
                 Landing::Delivered(now)
             }
-            Verdict::Gone => self.lose(target, attempt).await,
+            Verdict::Gone => {
+                go_ahead();
+                self.lose(target, attempt).await
+            }
             Verdict::Failed { not_before } => {
+                go_ahead();
                 let due = hub.clock.now().plus(hub.retry_delay(1, not_before));
                 self.carry_later(target, due, Some((attempt, 1))).await
             }
@@ -203,9 +209,9 @@ impl Round {
                 wait_aside(Arc::clone(&carrier), call, room);
                 continue;
             };
-            let when_slow = || here.take().into_iter().for_each(Round::go_on);
+            let go_ahead = || here.take().into_iter().for_each(Round::go_on);
             let landing = carrier
-                .carry(&call.target, permit, &mut patience, when_slow)
+                .carry(&call.target, permit, &mut patience, go_ahead)
                 .await;
             carrier.ledger.land(call.target.id, landing);
             if let Some(round) = &mut here {

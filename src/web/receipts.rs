@@ -15,7 +15,7 @@ use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicUrl};
 /// `GET /api/v1/receipts/<id>`.
 pub async fn show(site: &Site, id: &str) -> Result<Answer, Problem> {
     let id = parse(id)?;
-    if let Some(receipt) = site.hub.store.receipt(id).await? {
+    if let Some(receipt) = site.hub.receipt(id).await? {
         return Ok(json_answer(StatusCode::OK, &view(site, receipt)));
     }
     let bundle = site
@@ -37,7 +37,7 @@ pub async fn missing(site: &Site, call: &Call, id: &str) -> Result<Answer, Probl
     let query = Query::read(call.query.as_deref(), &["after", "limit"]).await?;
     let after = query.parsed("after", TargetId::parse, "the next of a page")?;
     let limit = query.limit()?;
-    if site.hub.store.receipt(id).await?.is_none() {
+    if site.hub.receipt(id).await?.is_none() {
         return Err(unknown(id));
     }
     let rows = site.hub.store.missing(id, after, limit + 1).await?;
@@ -122,7 +122,7 @@ async fn view_bundle(site: &Site, bundle: Bundle) -> Result<BundleView, Problem>
     let mut ended = true;
     for id in bundle.receipts {
         // One that has been pruned ended long ago.
-        if let Some(receipt) = site.hub.store.receipt(id).await? {
+        if let Some(receipt) = site.hub.receipt(id).await? {
             ended &= !matches!(receipt.state(), "fetching" | "delivering" | "retrying");
             receipts.push(PartView::Heard(Box::new(view(site, receipt))));
         }

@@ -12,6 +12,7 @@
 mod support;
 mod support_crash;
 
+mod aliases;
 mod api;
 mod conformance_table;
 mod denial;
