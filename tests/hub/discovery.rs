@@ -232,3 +232,40 @@ async fn q_35_a_hub_link_that_is_missing_for_a_while_does_no_harm() {
         );
     }
 }
+
+#[tokio::test]
+async fn q_35_the_link_by_which_a_feed_names_this_hub_is_kept() {
+    let scene = Scene::start().await;
+    let topic = scene.publisher.topic("/feed");
+    let callback = scene.subscribed(topic.url(), "/cb").await;
+    let ours = format!("{}hub", scene.hub.url);
+    topic.serves(Reply::ok("one").header("Link", &links(topic.url(), &ours)));
+    scene.hub.publish(topic.url()).await;
+    scene.hub.publish_text(topic.url(), "two").await;
+    topic.says("three");
+    scene.hub.publish(topic.url()).await;
+    for (number, body) in ["one", "two", "three"].into_iter().enumerate() {
+        let delivery = callback.delivery(number + 1).await;
+        assert_eq!(delivery.body, body);
+        let expected = links(topic.url(), &ours);
+        assert_eq!(delivery.headers.all("link"), [expected], "{body}");
+    }
+}
+
+#[tokio::test]
+async fn hub_42_this_hub_comes_first_of_several() {
+    let scene = Scene::start().await;
+    let other = "http://other-hub.example/";
+    for path in ["", "hub"] {
+        let topic = scene.publisher.topic(&format!("/feed-{path}"));
+        let callback = scene
+            .subscribed(topic.url(), &format!("/subscriber-{path}"))
+            .await;
+        let ours = format!("{}{path}", scene.hub.url);
+        let advertised = format!("{}, <{ours}>; rel=\"hub\"", links(topic.url(), other));
+        topic.serves(Reply::ok("news").header("Link", &advertised));
+        scene.hub.publish(topic.url()).await;
+        let expected = format!("{}, <{other}>; rel=\"hub\"", links(topic.url(), &ours));
+        assert_eq!(callback.delivery(1).await.headers.all("link"), [expected]);
+    }
+}

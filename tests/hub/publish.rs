@@ -270,3 +270,43 @@ async fn a_receipt_tells_the_times() {
     assert_eq!(time("first_delivery"), time("last_delivery"));
     assert_eq!(receipt["topic"], TOPIC);
 }
+
+#[tokio::test]
+async fn content_that_comes_back_after_nobody_heard_the_other_is_sent() {
+    let scene = Scene::start().await;
+    let topic = scene.publisher.topic("/feed");
+    let says = |text: &str| {
+        let tag = format!("\"{text}\"");
+        topic.serves(Reply::ok(text).header("ETag", &tag));
+    };
+    let first = scene.subscribed(topic.url(), "/first").await;
+    says("A");
+    assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
+    scene.hub.unsubscribe(topic.url(), first.url()).gone().await;
+    says("B");
+    assert_eq!(scene.hub.publish(topic.url()).await["state"], "unheard");
+    says("A");
+    let second = scene.subscribed(topic.url(), "/second").await;
+    assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
+    assert_eq!(second.delivery(1).await.body, "A");
+}
+
+#[tokio::test]
+async fn the_same_body_with_another_content_type_is_sent_again() {
+    let scene = Scene::start().await;
+    let pushed = scene.subscribed(TOPIC, "/pushed").await;
+    let topic = scene.publisher.topic("/feed");
+    let fetched = scene.subscribed(topic.url(), "/fetched").await;
+    for (number, kind) in ["text/plain", "text/markdown"].into_iter().enumerate() {
+        let answer = scene.hub.push(TOPIC, kind, b"same").await.expect(202);
+        assert_counts(&scene.hub.ended(&answer).await, [1, 1, 0, 0, 0]);
+        topic.serves(Reply::ok("same").header("Content-Type", kind));
+        assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
+        for callback in [&pushed, &fetched] {
+            let delivery = callback.delivery(number + 1).await;
+            assert_eq!(delivery.body, "same");
+            assert_eq!(delivery.header("content-type"), Some(kind));
+        }
+        assert_eq!(scene.hub.publish(topic.url()).await["state"], "unchanged");
+    }
+}

@@ -210,3 +210,59 @@ async fn names_are_plain() {
         );
     }
 }
+
+#[tokio::test]
+async fn content_that_comes_back_after_nobody_heard_the_other_is_sent() {
+    let scene = Scene::start().await;
+    let url = format!("{}topics/feed", scene.hub.url);
+    let put = async |body: &str| {
+        let answer = scene
+            .hub
+            .put_topic("feed", "text/plain", body.as_bytes())
+            .await;
+        scene.hub.ended(&answer).await
+    };
+    let first = scene.subscribed(&url, "/first").await;
+    assert_counts(&put("A").await, [1, 1, 0, 0, 0]);
+    scene.hub.unsubscribe(&url, first.url()).gone().await;
+    assert_eq!(put("B").await["state"], "unheard");
+    let second = scene.subscribed(&url, "/second").await;
+    assert_counts(&put("A").await, [1, 1, 0, 0, 0]);
+    assert_eq!(second.delivery(1).await.body, "A");
+}
+
+#[tokio::test]
+async fn the_same_body_with_another_content_type_is_sent_again() {
+    let scene = Scene::start().await;
+    let url = format!("{}topics/feed", scene.hub.url);
+    let callback = scene.subscribed(&url, "/cb").await;
+    for (number, kind) in ["text/plain", "text/markdown"].into_iter().enumerate() {
+        let answer = scene.hub.put_topic("feed", kind, b"same").await;
+        assert_counts(&scene.hub.ended(&answer).await, [1, 1, 0, 0, 0]);
+        let delivery = callback.delivery(number + 1).await;
+        assert_eq!(delivery.body, "same");
+        assert_eq!(delivery.header("content-type"), Some(kind));
+    }
+}
+
+#[tokio::test]
+async fn content_that_is_pushed_for_a_hosted_topic_is_served() {
+    let scene = Scene::start().await;
+    let url = format!("{}topics/feed", scene.hub.url);
+    scene
+        .hub
+        .put_topic("feed", "text/plain", b"put")
+        .await
+        .expect(201);
+    let callback = scene.subscribed(&url, "/cb").await;
+    let answer = scene
+        .hub
+        .push(&url, "text/markdown", b"pushed")
+        .await
+        .expect(202);
+    assert_counts(&scene.hub.ended(&answer).await, [1, 1, 0, 0, 0]);
+    assert_eq!(callback.delivery(1).await.body, "pushed");
+    let page = scene.hub.get("/topics/feed").await.expect(200);
+    assert_eq!(page.body, "pushed");
+    assert_eq!(page.header("content-type"), Some("text/markdown"));
+}

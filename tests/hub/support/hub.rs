@@ -185,7 +185,7 @@ impl Drop for Process {
 }
 
 /// The hub's binary without the settings of whoever runs the tests.
-fn command() -> Command {
+pub fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanfare"));
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"FANFARE_") {

@@ -9,6 +9,7 @@ pub mod receipts;
 pub mod server;
 pub mod subscriber;
 pub mod subscribing;
+pub mod tls;
 
 use std::time::{Duration, Instant};
 
