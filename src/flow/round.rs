@@ -344,3 +344,47 @@ pub(super) fn wait(
         failed,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::tests::{fanout, hub, publication, topic};
+    use super::*;
+    use crate::domain::value::CallbackUrl;
+
+    #[tokio::test]
+    async fn a_delivery_that_panics_goes_through_the_backlog() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        // It connects, and never answers.
+        let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", receiver.local_addr().expect("an address"));
+        let now = hub.clock.now();
+        let subscription = Subscription {
+            topic: topic("news").url,
+            callback: CallbackUrl::parse(&url).expect("a callback"),
+            secret: None,
+            method: None,
+            active_since: now,
+            verified_at: now,
+            expires_at: now,
+            from: None,
+        };
+        let id = subscription.id();
+        let target = Target { id, subscription };
+        let publication = publication(&hub, fanout(&hub, 0).await.publication);
+        let edition = Edition::new(publication, Bytes::from_static(b"x"), &hub.user_agent);
+        let carrier = Carrier::new(Arc::clone(&hub), edition, Tally::default());
+        let gate = hub.gates.of(target.subscription.callback.origin());
+        let permit = gate.try_pass().expect("a permit");
+        assert!(hub.turns.begin(id));
+        let (mut patience, panics) = (Patience::new(), || panic!("on purpose"));
+        let landing = carrier.carry(&target, permit, &mut patience, panics);
+        assert!(matches!(landing.await, Landing::Settled));
+        assert!(hub.turns.resume(id).is_some(), "its turn is over");
+        let waiting = hub.store.waiting(id, 10).await.expect("a read");
+        assert_eq!(waiting.len(), 1);
+        hub.store.close().await.expect("closed");
+    }
+}

@@ -21,7 +21,7 @@ use crate::store::{BacklogLimits, SledStore, StoreOptions};
 const PLENTY: Duration = Duration::from_secs(30);
 
 /// A hub whose loop does not run.
-fn hub(folder: &TempDir) -> Arc<Hub> {
+pub(super) fn hub(folder: &TempDir) -> Arc<Hub> {
     let options = StoreOptions {
         cache_bytes: 16 << 20,
         backlog: BacklogLimits {
@@ -31,7 +31,11 @@ fn hub(folder: &TempDir) -> Arc<Hub> {
     };
     let store = SledStore::open(folder.path(), options).expect("the store opens");
     let tls = Tls::new(None).expect("the common authorities");
-    let guard = || Arc::new(Guard::callbacks(Vec::new()));
+    let guard = || {
+        Arc::new(Guard::callbacks(vec![
+            "127.0.0.0/8".parse().expect("a network"),
+        ]))
+    };
     let resolver = Arc::new(Resolver::new(guard()));
     let limits = FetchLimits {
         timeout: PLENTY,
@@ -58,12 +62,12 @@ fn hub(folder: &TempDir) -> Arc<Hub> {
     Arc::new(Hub::new(Settings::default(), environment))
 }
 
-fn topic(name: &str) -> Topic {
+pub(super) fn topic(name: &str) -> Topic {
     Topic::new(TopicUrl::parse(&format!("http://t.example/{name}")).expect("a topic"))
 }
 
 /// A receipt that is being delivered, and its fan-out, which counts these many targets.
-async fn fanout(hub: &Hub, targets: u64) -> Fanout {
+pub(super) async fn fanout(hub: &Hub, targets: u64) -> Fanout {
     let topic = topic("news");
     let mut fanout = Fanout::new(new_publication_id(), topic.members());
     fanout.tally.targets = targets;
@@ -82,21 +86,26 @@ async fn fanout(hub: &Hub, targets: u64) -> Fanout {
     fanout
 }
 
+pub(super) fn publication(hub: &Hub, id: PublicationId) -> Publication {
+    let news = topic("news").url;
+    Publication {
+        id,
+        self_url: news.to_string(),
+        topic: news,
+        content_type: "text/plain".to_owned(),
+        hubs: Vec::new(),
+        size: 1,
+        accepted_at: hub.clock.now(),
+    }
+}
+
 #[tokio::test]
 async fn who_was_lost_after_the_checkpoint_stays_counted() {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = hub(&folder);
     let mut fanout = fanout(&hub, 2).await;
     let news = topic("news").url;
-    let publication = Publication {
-        id: fanout.publication,
-        topic: news.clone(),
-        content_type: "text/plain".to_owned(),
-        self_url: news.to_string(),
-        hubs: Vec::new(),
-        size: 1,
-        accepted_at: hub.clock.now(),
-    };
+    let publication = publication(&hub, fanout.publication);
     let callbacks = ["http://a.example/", "http://b.example/"]
         .map(|url| CallbackUrl::parse(url).expect("a callback"));
     fanout.open = callbacks
