@@ -1,0 +1,151 @@
+//! Gates: slots, who waits for them, and circuits.
+
+use super::*;
+use crate::domain::attempt::Failure;
+use crate::domain::value::{CallbackId, TopicId};
+use crate::flow::work::Capacity;
+
+const ORIGIN: &str = "http://a.example";
+
+fn gates() -> (Gates, Arc<Work>) {
+    let one = Capacity {
+        verify: 1,
+        fetch: 1,
+        fanout: 1,
+        backlog: 1,
+    };
+    let work = Arc::new(Work::new(one));
+    let rules = GateRules {
+        per_origin: 1,
+        circuit_failures: 2,
+        circuit_schedule: Schedule::new(vec![Duration::from_secs(10)]),
+        probe_for: Duration::from_secs(1),
+    };
+    let clock = Clock::runtime(Timestamp(0));
+    (Gates::new(rules, clock, Arc::clone(&work)), work)
+}
+
+fn target(number: u8) -> TargetId {
+    let (topic, callback) = (TopicId([0; 16]), CallbackId([number; 16]));
+    TargetId { topic, callback }
+}
+
+fn job(number: u8) -> Backlog {
+    Backlog {
+        target: target(number),
+        due: Timestamp(0),
+        failures: 0,
+        entries: 0,
+        bytes: 0,
+    }
+}
+
+fn no_answer() -> Outcome {
+    Outcome::Unanswered {
+        failure: Failure::Connect,
+        detail: String::new(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_aside_leaves_and_nobody_waits_behind() {
+    let (gates, _) = gates();
+    let gate = gates.of(ORIGIN);
+    let permit = gate.pass().await.expect("a free slot");
+    let began = tokio::time::Instant::now();
+    assert!(gate.pass().await.is_none());
+    assert_eq!(began.elapsed(), ASIDE);
+    assert!(gate.pass().await.is_none());
+    assert_eq!(began.elapsed(), ASIDE);
+    drop(permit);
+    assert!(gate.pass().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_straggler_leaves_its_slot_to_another() {
+    let (gates, _) = gates();
+    let gate = gates.of(ORIGIN);
+    let mut slow: Vec<Permit> = Vec::new();
+    for _ in 0..=STRAGGLERS {
+        let mut permit = gate.pass().await.expect("a slot that a straggler left");
+        permit.straggle();
+        slow.push(permit);
+    }
+    assert!(
+        gate.pass().await.is_none(),
+        "there is no room for more stragglers"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parked_job_goes_on_when_a_slot_comes_free() {
+    let (gates, work) = gates();
+    let gate = gates.of(ORIGIN);
+    let permit = gate.pass().await.expect("a free slot");
+    assert!(gate.pass_or_park(|| job(0)).is_none());
+    assert!(work.is_empty());
+    drop(permit);
+    assert_eq!(work.len(), 1);
+    assert!(gate.pass_or_park(|| job(0)).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_without_the_slot_leaves_it_to_the_next() {
+    let (gates, work) = gates();
+    let gate = gates.of(ORIGIN);
+    let permit = gate.pass().await.expect("a free slot");
+    for number in 0..3 {
+        assert!(gate.pass_or_park(|| job(number)).is_none());
+    }
+    drop(permit);
+    assert_eq!(work.len(), 1);
+    assert!(gates.answer_call(target(1)).is_none());
+    drop(gates.answer_call(target(0)).expect("it was woken"));
+    assert_eq!(work.len(), 2);
+    let call = gates.answer_call(target(1)).expect("it was woken");
+    let permit = gate.pass_or_park(|| job(1)).expect("a free slot");
+    drop(call);
+    assert_eq!(work.len(), 2, "the slot is taken");
+    drop(permit);
+    assert_eq!(work.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_that_is_over_is_forgotten() {
+    let (gates, _) = gates();
+    for _ in 0..2 {
+        gates.record(&gates.of(ORIGIN), &no_answer(), Duration::ZERO);
+    }
+    gates.prune();
+    let until = gates.closed_until(&gates.of(ORIGIN)).expect("it is kept");
+    tokio::time::advance(Duration::from_millis(until.0)).await;
+    gates.prune();
+    assert!(gates.gates.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_origin_is_asked_once_for_each_step() {
+    let (gates, _) = gates();
+    let gate = gates.of(ORIGIN);
+    gates.record(&gate, &no_answer(), Duration::ZERO);
+    assert_eq!(gates.closed_until(&gate), None);
+    gates.record(&gate, &no_answer(), Duration::ZERO);
+    let until = gates.closed_until(&gate).expect("an open circuit");
+    tokio::time::advance(Duration::from_millis(until.0)).await;
+    assert_eq!(gates.closed_until(&gate), None);
+    assert_eq!(gates.passage(&gate), Passage::Free);
+    assert!(
+        gates.closed_until(&gate).is_some(),
+        "the probe is under way"
+    );
+    let answer = Outcome::Answered {
+        status: 500,
+        retry_after: None,
+        excerpt: String::new(),
+    };
+    gates.record(&gate, &answer, Duration::from_millis(1));
+    assert_eq!(gates.passage(&gate), Passage::Free);
+    drop(gate);
+    gates.prune();
+    assert!(gates.gates.is_empty());
+}
