@@ -379,9 +379,14 @@ mod tests {
         let gate = hub.gates.of(target.subscription.callback.origin());
         let permit = gate.try_pass().expect("a permit");
         assert!(hub.turns.begin(id));
-        let (mut patience, panics) = (Patience::new(), || panic!("on purpose"));
+        let (mut patience, mut panicked) = (Patience::new(), false);
+        let panics = || {
+            panicked = true;
+            panic!("on purpose");
+        };
         let landing = carrier.carry(&target, permit, &mut patience, panics);
         assert!(matches!(landing.await, Landing::Settled));
+        assert!(panicked);
         assert!(hub.turns.resume(id).is_some(), "its turn is over");
         let waiting = hub.store.waiting(id, 10).await.expect("a read");
         assert_eq!(waiting.len(), 1);
