@@ -38,7 +38,7 @@ async fn run(sink: &Sink, posts: usize, tasks: usize) -> f64 {
     let dialer = Dialer::new(resolver, WITHIN);
     let tls = Tls::new(None).expect("the common authorities");
     let limits = SenderLimits::default();
-    let sender = Arc::new(Sender::new(dialer, tls, TaskTracker::new(), limits));
+    let sender = Arc::new(Sender::new(dialer, tls, limits));
 
     let callbacks = sink.ports.iter().flat_map(|port| {
         (0..100).map(move |path| {

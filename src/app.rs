@@ -74,7 +74,7 @@ impl App {
         let environment = Environment {
             store: Arc::clone(&store),
             clock: Clock::System,
-            reach: reach(config, &tracker)?,
+            reach: reach(config)?,
             url,
             product: PRODUCT.to_owned(),
             tracker: tracker.clone(),
@@ -159,7 +159,7 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn reach(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Reach> {
+fn reach(config: &Config) -> anyhow::Result<Reach> {
     let tls = Tls::new(config.network.ca_file.as_deref())?;
     let callbacks = Arc::new(Guard::callbacks(allowed(
         config,
@@ -189,7 +189,7 @@ fn reach(config: &Config, tracker: &TaskTracker) -> anyhow::Result<Reach> {
     Ok(Reach {
         fetcher: Fetcher::new(to_topics, &tls, limits)?,
         caller,
-        sender: Sender::new(dialer, tls, tracker.clone(), idle),
+        sender: Sender::new(dialer, tls, idle),
         callbacks,
         topics,
     })

@@ -1,6 +1,6 @@
 //! The backlog: a target that failed gets what it has missed, oldest first, one attempt at a time.
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
 use super::Hub;
 use super::deliver::Patience;
@@ -17,112 +17,136 @@ const PAGE: usize = 100;
 
 impl Hub {
     /// Works on a target's backlog until it is empty, or until a failure sets the next time.
-    pub(super) async fn run_backlog(
-        self: &Arc<Self>,
-        job: Backlog,
-    ) -> Result<Vec<Job>, StoreError> {
+    pub(super) async fn run_backlog(&self, job: Backlog) -> Result<Vec<Job>, StoreError> {
         let id = job.target;
+        // If this job was woken for a slot and leaves without it, the next one gets it.
+        let _call = self.gates.answer_call(id);
+        if !self.turns.arrive(id, job.due, self.clock.now()) {
+            return Ok(Vec::new());
+        }
         while let Some(announced) = self.turns.resume(id) {
             let Some(Job::Backlog(head)) = self.store.job(JobId::Backlog(id)).await? else {
                 if self.turns.leave(id, announced) {
-                    return Ok(Vec::new());
+                    break;
                 }
                 continue;
             };
-            let now = self.clock.now();
-            if head.due > now {
-                return Ok(vec![Job::Backlog(head)]);
-            }
-            let subscription = self.store.subscription(id).await?;
-            let Some(subscription) = subscription.filter(|held| held.is_live(now)) else {
-                let end = Change::End {
-                    target: id,
-                    verified_at: None,
-                };
-                self.store.commit(vec![end]).await?;
-                continue;
-            };
-            let target = Target { id, subscription };
-            let entries = self.store.waiting(id, PAGE).await?;
-            let (late, fresh): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| {
-                now.since(entry.accepted_at) >= self.settings.delivery.give_up_after
-            });
-            if !late.is_empty() {
-                self.give_up(id, &late).await?;
-            }
-            for entry in fresh {
-                if let Some(next) = self.attempt(&head, &target, entry).await? {
-                    return Ok(next);
-                }
+            if self.work_off(head).await?.is_break() {
+                break;
             }
         }
         Ok(Vec::new())
     }
 
-    /// One attempt. `None` if the target has it now, so that the next entry may follow at once; otherwise what is left to do.
+    /// Works on a page of entries. Breaks off when the rest must wait, which is arranged for then.
+    async fn work_off(&self, head: Backlog) -> Result<ControlFlow<()>, StoreError> {
+        let id = head.target;
+        let now = self.clock.now();
+        let held = self.store.subscription(id).await?;
+        let verified_at = held.as_ref().map_or(Timestamp(0), |held| held.verified_at);
+        let Some(subscription) = held.filter(|held| held.is_live(now)) else {
+            // Only what was read here ends: it may have been renewed since.
+            let end = Change::End {
+                target: id,
+                verified_at: Some(verified_at),
+            };
+            self.store.commit(vec![end]).await?;
+            return Ok(ControlFlow::Continue(()));
+        };
+        let target = Target { id, subscription };
+        let entries = self.store.waiting(id, PAGE).await?;
+        let (late, fresh): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|entry| self.give_up_time(*entry) <= now);
+        if !late.is_empty() {
+            self.give_up(id, &late).await?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        let Some(oldest) = fresh.first() else {
+            // Its rows were set aside as unreadable: the next one that comes is announced.
+            self.knock(id, now.plus(self.settings.delivery.give_up_after));
+            return Ok(ControlFlow::Break(()));
+        };
+        if head.due > now {
+            self.knock(id, head.due.min(self.give_up_time(*oldest)));
+            return Ok(ControlFlow::Break(()));
+        }
+        let mut failures = head.failures;
+        for entry in fresh {
+            if self.attempt(&target, entry, failures).await?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            failures = 0;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// One attempt after so many `failures` in a row. Breaks off unless the next entry may follow at once.
     async fn attempt(
         &self,
-        head: &Backlog,
         target: &Target,
         entry: Waiting,
-    ) -> Result<Option<Vec<Job>>, StoreError> {
+        failures: u32,
+    ) -> Result<ControlFlow<()>, StoreError> {
         if self.stop.is_cancelled() {
-            return Ok(Some(Vec::new()));
+            return Ok(ControlFlow::Break(()));
+        }
+        let now = self.clock.now();
+        let gate = self.gates.of(target.subscription.callback.origin());
+        let Some(permit) = gate.pass_or_park(|| wake_up(target.id, now)) else {
+            // It cannot come back before this: its lane is busy until this run is over.
+            self.turns.park(target.id, now);
+            return Ok(ControlFlow::Break(()));
+        };
+        if let Passage::NotBefore(until) = self.gates.passage(&gate) {
+            self.knock(target.id, until.min(self.give_up_time(entry)));
+            return Ok(ControlFlow::Break(()));
         }
         let Some((publication, body)) = self.store.publication(entry.publication).await? else {
             self.give_up(target.id, &[entry]).await?;
-            return Ok(None);
+            return Ok(ControlFlow::Continue(()));
         };
-        let gate = self.gates.of(target.subscription.callback.origin());
-        let Some(permit) = gate.pass_or_park(|| Job::Backlog(head.clone())) else {
-            return Ok(Some(Vec::new()));
-        };
-        if let Passage::NotBefore(until) = self.gates.passage(&gate) {
-            return Ok(Some(vec![wake_up(target.id, until)]));
-        }
         let edition = Edition::new(publication, body, &self.user_agent);
         let place = acquire(&self.swift).await;
         let mut patience = Patience::new();
         let attempt = self
             .deliver(&edition, target, permit, &mut patience, || drop(place))
             .await;
-        match attempt.outcome.verdict() {
-            Verdict::Delivered => {
-                let settle = Change::Settle {
-                    target: target.id,
-                    publication: entry.publication,
-                    at: self.clock.now(),
-                };
-                self.store.commit(vec![settle]).await?;
-                Ok(None)
-            }
-            verdict => {
-                let asked = match verdict {
-                    Verdict::Failed { not_before } => not_before,
-                    _ => None,
-                };
-                let failures = head.failures.saturating_add(1);
-                let due = self.clock.now().plus(self.retry_delay(failures, asked));
-                let mut changes = vec![Change::Postpone {
-                    target: target.id,
-                    publication: entry.publication,
-                    due,
-                    failures,
-                    attempt,
-                }];
-                if verdict == Verdict::Gone {
-                    changes.push(Change::End {
-                        target: target.id,
-                        verified_at: Some(target.subscription.verified_at),
-                    });
-                }
-                self.store.commit(changes).await?;
-                Ok(Some(vec![wake_up(
-                    target.id,
-                    due.min(self.give_up_time(entry)),
-                )]))
-            }
+        let verdict = attempt.outcome.verdict();
+        let now = self.clock.now();
+        if verdict == Verdict::Delivered {
+            let settle = Change::Settle {
+                target: target.id,
+                publication: entry.publication,
+                at: now,
+            };
+            self.store.commit(vec![settle]).await?;
+            return Ok(ControlFlow::Continue(()));
         }
+        let asked = match verdict {
+            Verdict::Failed { not_before } => not_before,
+            _ => None,
+        };
+        let failures = failures.saturating_add(1);
+        let due = now.plus(self.retry_delay(failures, asked));
+        let mut changes = vec![Change::Postpone {
+            target: target.id,
+            publication: entry.publication,
+            due,
+            failures,
+            attempt,
+        }];
+        let mut next_look = due.min(self.give_up_time(entry));
+        if verdict == Verdict::Gone {
+            changes.push(Change::End {
+                target: target.id,
+                verified_at: Some(target.subscription.verified_at),
+            });
+            next_look = now;
+        }
+        self.store.commit(changes).await?;
+        self.knock(target.id, next_look);
+        Ok(ControlFlow::Break(()))
     }
 
     async fn give_up(&self, target: TargetId, entries: &[Waiting]) -> Result<(), StoreError> {
@@ -139,25 +163,21 @@ impl Hub {
         entry.accepted_at.plus(self.settings.delivery.give_up_after)
     }
 
-    /// The target has a row in its backlog: its job is scheduled, unless it is already.
+    /// The target's backlog is to be looked at by then: its job is scheduled, unless one comes as early.
     pub(super) fn knock(&self, target: TargetId, due: Timestamp) {
-        if self.turns.enlist(target) {
-            self.schedule_backlog(target, due);
+        if self.turns.enlist(target, due) {
+            self.work.schedule(Job::Backlog(wake_up(target, due)));
         }
-    }
-
-    pub(super) fn schedule_backlog(&self, target: TargetId, due: Timestamp) {
-        self.work.schedule(wake_up(target, due));
     }
 }
 
 /// A job that makes the target's stored one run: it is read when its time comes.
-fn wake_up(target: TargetId, due: Timestamp) -> Job {
-    Job::Backlog(Backlog {
+fn wake_up(target: TargetId, due: Timestamp) -> Backlog {
+    Backlog {
         target,
         due,
         failures: 0,
         entries: 0,
         bytes: 0,
-    })
+    }
 }

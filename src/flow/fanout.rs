@@ -5,8 +5,12 @@
 //!    stands in the checkpoint's list of open deliveries.
 //! 2. Since the last checkpoint that is durable at most twice `CHECKPOINT_EVERY` deliveries and those in flight have ended,
 //!    so at most as many are repeated after a crash. On the happy path a delivery writes nothing.
-//! 3. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
+//! 3. Before the topic's next publication may start, this one is done, or a checkpoint at its end is durable. So after a crash
+//!    it does not come to anybody anew after the next one, but for who stands in that checkpoint as open: it may have got
+//!    this one and the next just before the crash, and gets this one once more.
+//! 4. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +21,16 @@ use tokio::time::Instant;
 use super::Hub;
 use super::round::{Call, Carrier, acquire, wait, waiting};
 use crate::dialect::websub::Edition;
-use crate::domain::job::{Fanout, Job, JobId};
-use crate::domain::value::{CallbackId, Timestamp, TopicId};
+use crate::domain::job::{Fanout, Job};
+use crate::domain::value::{CallbackId, PublicationId, TargetId, Timestamp, TopicId};
 use crate::store::{Change, StoreError, Target};
 
 /// So many ended deliveries make a checkpoint due. While it is written as many more may end.
 const CHECKPOINT_EVERY: usize = 500;
 /// A checkpoint is due after this time at the latest.
 const CHECKPOINT_AFTER: Duration = Duration::from_millis(250);
+/// So long the topic's next publication waits for deliveries in flight: then this one needs no checkpoint.
+const GRACE: Duration = Duration::from_millis(10);
 /// Targets read at a time.
 const PAGE: usize = 1_000;
 /// Targets sent to their backlogs at a time.
@@ -58,7 +64,7 @@ impl Hub {
     /// the topic's next publication need not wait for stragglers.
     pub(super) async fn run_fanout(self: &Arc<Self>, job: Fanout) -> Result<Vec<Job>, StoreError> {
         let Some((publication, body)) = self.store.publication(job.publication).await? else {
-            let done = Change::Finish(JobId::Fanout(job.publication));
+            let done = Change::Visited(job.publication, job.tally);
             self.store.commit(vec![done]).await?;
             return Ok(Vec::new());
         };
@@ -73,7 +79,13 @@ impl Hub {
             writing: None,
         };
         let visited_all = run.visit_all().await;
-        self.tracker.spawn(run.land_all(visited_all));
+        if visited_all && run.lands_soon().await {
+            run.land_all(true).await;
+        } else {
+            let visited_all =
+                visited_all && run.checkpoint().await && run.checkpoint_written().await;
+            self.tracker.spawn(run.land_all(visited_all));
+        }
         Ok(Vec::new())
     }
 
@@ -88,7 +100,7 @@ impl Hub {
         let Some((publication, _)) = self.store.publication(job.publication).await? else {
             return Ok(job);
         };
-        let (mut changes, mut targets) = (Vec::new(), Vec::new());
+        let (mut changes, mut targets, mut ended) = (Vec::new(), Vec::new(), HashSet::new());
         for target in std::mem::take(&mut job.open) {
             match self.store.subscription(target).await? {
                 Some(subscription) => {
@@ -96,15 +108,37 @@ impl Hub {
                     changes.push(wait(target, &subscription, entry, self.clock.now(), None));
                     targets.push(target);
                 }
-                None => job.tally.targets = job.tally.targets.saturating_sub(1),
+                None => drop(ended.insert(target)),
             }
         }
+        let uncounted = self.not_missing(job.publication, ended).await?.len();
+        job.tally.targets = job.tally.targets.saturating_sub(uncounted as u64);
         changes.push(Change::Put(Job::Fanout(job.clone())));
         self.store.commit(changes).await?;
         for target in targets {
             self.knock(target, self.clock.now());
         }
         Ok(job)
+    }
+
+    /// Those of these targets of which the receipt does not count that they have not got the publication.
+    async fn not_missing(
+        &self,
+        id: PublicationId,
+        mut targets: HashSet<TargetId>,
+    ) -> Result<HashSet<TargetId>, StoreError> {
+        let mut after = None;
+        while !targets.is_empty() {
+            let page = self.store.missing(id, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.target);
+            for missing in &page {
+                targets.remove(&missing.target);
+            }
+        }
+        Ok(targets)
     }
 }
 
@@ -119,6 +153,12 @@ impl Run {
             self.job.cursor.after = None;
         }
         self.flush_waits().await
+    }
+
+    /// Whether nothing is in flight, now or in a moment.
+    async fn lands_soon(&self) -> bool {
+        let landed = tokio::time::timeout(GRACE, self.carrier.all_landed());
+        landed.await.is_ok() && self.carrier.ledger.is_settled()
     }
 
     /// While one page is visited the next one is read.
@@ -219,6 +259,8 @@ impl Run {
     /// Begins to write down how far the fan-out has come, once the checkpoint before is written. False if the process
     /// stops before that.
     async fn checkpoint(&mut self) -> bool {
+        // First of all, so that one that fails is not due again at once.
+        self.checkpoint_due = Instant::now() + CHECKPOINT_AFTER;
         if !self.flush_waits().await || !self.checkpoint_written().await {
             return false;
         }
@@ -227,7 +269,6 @@ impl Run {
         let hub = Arc::clone(&self.hub);
         let writing = async move { hub.commit_at_last(vec![checkpoint]).await };
         self.writing = Some(self.hub.tracker.spawn(writing));
-        self.checkpoint_due = Instant::now() + CHECKPOINT_AFTER;
         true
     }
 
@@ -273,7 +314,10 @@ impl Run {
             tokio::select! {
                 () = &mut landing => break,
                 () = tokio::time::sleep_until(self.checkpoint_due) => {
-                    self.checkpoint().await;
+                    self.checkpoint_due = Instant::now() + CHECKPOINT_AFTER;
+                    if self.carrier.ledger.ended_since_checkpoint() > 0 {
+                        self.checkpoint().await;
+                    }
                 }
             }
         }

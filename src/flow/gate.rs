@@ -3,7 +3,7 @@
 //!
 //! Invariants:
 //! 1. At most `per_origin` swift requests and `per_origin * STRAGGLERS` stragglers of one origin are under way.
-//! 2. A parked backlog job is woken when a slot of its origin comes free.
+//! 2. A parked backlog job is woken when a slot of its origin comes free; if it leaves without taking it, the next one is.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,9 +16,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::clock::{Clock, jitter};
 use super::work::Work;
 use crate::domain::attempt::Outcome;
-use crate::domain::job::Job;
+use crate::domain::job::{Backlog, Job};
 use crate::domain::retry::{Circuit, Passage, Schedule};
-use crate::domain::value::Timestamp;
+use crate::domain::value::{TargetId, Timestamp};
 
 /// For each slot of an origin, so many requests that take long may be under way beside it.
 const STRAGGLERS: usize = 8;
@@ -48,6 +48,7 @@ pub struct Gates {
     clock: Clock,
     work: Arc<Work>,
     gates: DashMap<Box<str>, Arc<Gate>>,
+    called: Arc<DashMap<TargetId, Arc<Gate>>>,
 }
 
 /// The gate of one origin.
@@ -59,7 +60,9 @@ pub struct Gate {
     /// The usual latency, in microseconds: a moving average over answers.
     latency: AtomicU32,
     circuit: Mutex<Circuit>,
-    parked: Mutex<VecDeque<Job>>,
+    parked: Mutex<VecDeque<Backlog>>,
+    /// Whose parked job was woken, by which gate, and has not come yet. All gates share it.
+    called: Arc<DashMap<TargetId, Arc<Gate>>>,
     work: Arc<Work>,
     clock: Clock,
 }
@@ -70,6 +73,9 @@ pub struct Permit {
     permit: Option<OwnedSemaphorePermit>,
 }
 
+/// A slot was free for a parked job. If there still is one when this is dropped, the next parked job is woken.
+pub struct Call(Arc<Gate>);
+
 impl Gates {
     /// No origin is known yet. Parked jobs go back to `work`.
     pub fn new(rules: GateRules, clock: Clock, work: Arc<Work>) -> Self {
@@ -78,6 +84,7 @@ impl Gates {
             clock,
             work,
             gates: DashMap::new(),
+            called: Arc::default(),
         }
     }
 
@@ -94,6 +101,7 @@ impl Gates {
                 latency: AtomicU32::new(0),
                 circuit: Mutex::default(),
                 parked: Mutex::default(),
+                called: Arc::clone(&self.called),
                 work: Arc::clone(&self.work),
                 clock: self.clock,
             })
@@ -134,10 +142,19 @@ impl Gates {
         };
     }
 
-    /// Forgets origins that nobody uses and that are not in trouble.
+    /// A backlog job runs: the call that woke it, if it was parked.
+    pub fn answer_call(&self, target: TargetId) -> Option<Call> {
+        self.called.remove(&target).map(|(_, gate)| Call(gate))
+    }
+
+    /// Forgets origins that nobody uses, waits for, or has to spare at the moment. Whoever waits though a slot is free
+    /// is woken.
     pub fn prune(&self) {
-        self.gates
-            .retain(|_, gate| Arc::strong_count(gate) > 1 || gate.is_troubled());
+        let now = self.clock.now();
+        self.gates.retain(|_, gate| {
+            gate.wake_for_free_slots();
+            Arc::strong_count(gate) > 1 || gate.is_open(now) || !lock(&gate.parked).is_empty()
+        });
     }
 
     /// How many origins have an open circuit.
@@ -175,7 +192,7 @@ impl Gate {
     }
 
     /// A slot for a backlog job, or the job is parked until one comes free.
-    pub fn pass_or_park(self: &Arc<Self>, job: impl FnOnce() -> Job) -> Option<Permit> {
+    pub fn pass_or_park(self: &Arc<Self>, job: impl FnOnce() -> Backlog) -> Option<Permit> {
         let mut parked = lock(&self.parked);
         match Arc::clone(&self.slots).try_acquire_owned() {
             Ok(permit) => Some(self.permit(permit)),
@@ -207,14 +224,24 @@ impl Gate {
             .store(usual - usual / 8 + took / 8, Ordering::Relaxed);
     }
 
-    fn is_troubled(&self) -> bool {
-        *lock(&self.circuit) != Circuit::default() || !lock(&self.parked).is_empty()
+    fn is_open(&self, now: Timestamp) -> bool {
+        match *lock(&self.circuit) {
+            Circuit::Closed { .. } => false,
+            Circuit::Open { until, .. } | Circuit::Probing { until, .. } => until > now,
+        }
     }
 
-    fn wake_one(&self) {
+    fn wake_one(self: &Arc<Self>) {
         let parked = lock(&self.parked).pop_front();
         if let Some(job) = parked {
-            self.work.schedule_at(job, self.clock.now());
+            self.called.insert(job.target, Arc::clone(self));
+            self.work.schedule_at(Job::Backlog(job), self.clock.now());
+        }
+    }
+
+    fn wake_for_free_slots(self: &Arc<Self>) {
+        for _ in 0..self.slots.available_permits() {
+            self.wake_one();
         }
     }
 }
@@ -241,6 +268,12 @@ impl Drop for Permit {
     }
 }
 
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.wake_for_free_slots();
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -249,8 +282,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::domain::attempt::Failure;
-    use crate::domain::job::Backlog;
-    use crate::domain::value::{CallbackId, TargetId, TopicId};
+    use crate::domain::value::{CallbackId, TopicId};
     use crate::flow::work::Capacity;
 
     const ORIGIN: &str = "http://a.example";
@@ -273,15 +305,19 @@ mod tests {
         (Gates::new(rules, clock, Arc::clone(&work)), work)
     }
 
-    fn job() -> Job {
-        let (topic, callback) = (TopicId([0; 16]), CallbackId([0; 16]));
-        Job::Backlog(Backlog {
-            target: TargetId { topic, callback },
+    fn target(number: u8) -> TargetId {
+        let (topic, callback) = (TopicId([0; 16]), CallbackId([number; 16]));
+        TargetId { topic, callback }
+    }
+
+    fn job(number: u8) -> Backlog {
+        Backlog {
+            target: target(number),
             due: Timestamp(0),
             failures: 0,
             entries: 0,
             bytes: 0,
-        })
+        }
     }
 
     fn no_answer() -> Outcome {
@@ -326,11 +362,45 @@ mod tests {
         let (gates, work) = gates();
         let gate = gates.of(ORIGIN);
         let permit = gate.pass().await.expect("a free slot");
-        assert!(gate.pass_or_park(job).is_none());
+        assert!(gate.pass_or_park(|| job(0)).is_none());
         assert!(work.is_empty());
         drop(permit);
         assert_eq!(work.len(), 1);
-        assert!(gate.pass_or_park(job).is_some());
+        assert!(gate.pass_or_park(|| job(0)).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_without_the_slot_leaves_it_to_the_next() {
+        let (gates, work) = gates();
+        let gate = gates.of(ORIGIN);
+        let permit = gate.pass().await.expect("a free slot");
+        for number in 0..3 {
+            assert!(gate.pass_or_park(|| job(number)).is_none());
+        }
+        drop(permit);
+        assert_eq!(work.len(), 1);
+        assert!(gates.answer_call(target(1)).is_none());
+        drop(gates.answer_call(target(0)).expect("it was woken"));
+        assert_eq!(work.len(), 2);
+        let call = gates.answer_call(target(1)).expect("it was woken");
+        let permit = gate.pass_or_park(|| job(1)).expect("a free slot");
+        drop(call);
+        assert_eq!(work.len(), 2, "the slot is taken");
+        drop(permit);
+        assert_eq!(work.len(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trouble_that_is_over_is_forgotten() {
+        let (gates, _) = gates();
+        for _ in 0..2 {
+            gates.record(&gates.of(ORIGIN), &no_answer(), Duration::ZERO);
+        }
+        gates.prune();
+        let until = gates.closed_until(&gates.of(ORIGIN)).expect("it is kept");
+        tokio::time::advance(Duration::from_millis(until.0)).await;
+        gates.prune();
+        assert!(gates.gates.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

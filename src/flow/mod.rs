@@ -26,6 +26,8 @@ mod round;
 pub mod settings;
 pub mod subscribe;
 mod sweep;
+#[cfg(test)]
+mod tests;
 pub mod turns;
 mod verdicts;
 mod verify;

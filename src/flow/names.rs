@@ -69,6 +69,12 @@ impl Hub {
         Ok((topic, Turn::One { _names, _topic }))
     }
 
+    /// The turn to change the names of all topics.
+    pub(super) async fn take_names(&self) -> Turn<'_> {
+        let _names = self.names.changing.write().await;
+        Turn::All { _names }
+    }
+
     /// The record of the topic whose content a topic shares, in its turn.
     pub(super) async fn take_canonical(
         &self,

@@ -4,14 +4,17 @@
 //! Invariants:
 //! 1. A target stands in the ledger as open until its receiver or its backlog has the publication, so that a checkpoint
 //!    knows of it.
-//! 2. No target waits for another one's slow receiver or its backlog's write: what takes long goes on alone, and the rest of its round in a task
-//!    of its own.
-//! 3. A round has one request under way, and holds the room and the place for that.
+//! 2. No target waits for another one's slow receiver, or for the write of its backlog: what takes long goes on alone, and
+//!    the rest of its round in a task of its own.
+//! 3. Whatever happens to a delivery, a panic included, its target's turn ends.
+//! 4. A round has one request under way, and holds the room and the place for that.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
+use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 
@@ -106,8 +109,25 @@ impl Carrier {
     }
 
     /// Carries the publication to one target and settles whatever came of it. Before what takes long it calls `go_ahead`:
-    /// others need not wait for it.
+    /// others need not wait for it. One that panicked is tried again later.
     async fn carry(
+        &self,
+        target: &Target,
+        permit: Permit,
+        patience: &mut Patience,
+        mut go_ahead: impl FnMut() + Send,
+    ) -> Landing {
+        let carrying = self.carry_now(target, permit, patience, &mut go_ahead);
+        // What a panic leaves half done is dropped: the permit comes back, and the patience is set anew for each wait.
+        if let Ok(landing) = AssertUnwindSafe(carrying).catch_unwind().await {
+            return landing;
+        }
+        tracing::error!(target = %target.id, "a delivery panicked; it goes through the backlog");
+        let due = self.hub.clock.now().plus(self.hub.retry_delay(1, None));
+        self.carry_later(target, due, None).await
+    }
+
+    async fn carry_now(
         &self,
         target: &Target,
         permit: Permit,
@@ -180,7 +200,7 @@ impl Hub {
     /// This delivery of the fan-out is over and settled.
     pub(super) fn end_turn(&self, target: TargetId, due: Timestamp) {
         if self.turns.end(target) {
-            self.schedule_backlog(target, due);
+            self.knock(target, due);
         }
     }
 }
@@ -259,6 +279,11 @@ impl Ledger {
         }
     }
 
+    /// Whether no delivery is open.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lock().open.is_empty()
+    }
+
     /// How many deliveries have ended since the last checkpoint.
     pub(super) fn ended_since_checkpoint(&self) -> usize {
         self.lock().ended_since_checkpoint
@@ -317,5 +342,49 @@ pub(super) fn wait(
         entry,
         due,
         failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::tests::{fanout, hub, publication, topic};
+    use super::*;
+    use crate::domain::value::CallbackUrl;
+
+    #[tokio::test]
+    async fn a_delivery_that_panics_goes_through_the_backlog() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        // It connects, and never answers.
+        let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/", receiver.local_addr().expect("an address"));
+        let now = hub.clock.now();
+        let subscription = Subscription {
+            topic: topic("news").url,
+            callback: CallbackUrl::parse(&url).expect("a callback"),
+            secret: None,
+            method: None,
+            active_since: now,
+            verified_at: now,
+            expires_at: now,
+            from: None,
+        };
+        let id = subscription.id();
+        let target = Target { id, subscription };
+        let publication = publication(&hub, fanout(&hub, 0).await.publication);
+        let edition = Edition::new(publication, Bytes::from_static(b"x"), &hub.user_agent);
+        let carrier = Carrier::new(Arc::clone(&hub), edition, Tally::default());
+        let gate = hub.gates.of(target.subscription.callback.origin());
+        let permit = gate.try_pass().expect("a permit");
+        assert!(hub.turns.begin(id));
+        let (mut patience, panics) = (Patience::new(), || panic!("on purpose"));
+        let landing = carrier.carry(&target, permit, &mut patience, panics);
+        assert!(matches!(landing.await, Landing::Settled));
+        assert!(hub.turns.resume(id).is_some(), "its turn is over");
+        let waiting = hub.store.waiting(id, 10).await.expect("a read");
+        assert_eq!(waiting.len(), 1);
+        hub.store.close().await.expect("closed");
     }
 }

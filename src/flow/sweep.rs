@@ -1,6 +1,7 @@
 //! The sweep: leases that ended, receipts that are old, topics that nobody needs; and, where the operator wants it, the
 //! question before a lease ends (HUB-75).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,9 @@ use super::clock::new_id;
 use crate::domain::job::{Job, Verify};
 use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::subscription::{Intent, Mode, Subscription};
+use crate::domain::topic::Topic;
 use crate::domain::value::{TargetId, Timestamp};
-use crate::store::{Change, StoreError};
+use crate::store::{Change, StoreError, Target};
 
 /// Rows looked at in one go.
 const PAGE: usize = 1_000;
@@ -51,14 +53,15 @@ impl Hub {
 
     async fn sweep_subscriptions(&self) -> Result<(), StoreError> {
         let mut after: Option<TargetId> = None;
+        let mut about_to_lapse = HashSet::new();
         loop {
             let page = self.store.subscriptions(after, PAGE).await?;
             let Some(last) = page.last() else {
-                return Ok(());
+                break;
             };
             after = Some(last.id);
             let now = self.clock.now();
-            let mut changes = Vec::new();
+            let (mut changes, mut asked) = (Vec::new(), Vec::new());
             for target in page {
                 if !target.subscription.is_live(now) {
                     changes.push(Change::End {
@@ -66,14 +69,29 @@ impl Hub {
                         verified_at: Some(target.subscription.verified_at),
                     });
                 } else if self.is_to_refresh(&target.subscription, now) {
-                    self.refresh(target.id, target.subscription).await?;
+                    about_to_lapse.insert(target.id);
+                    if !self.is_asked(&target) {
+                        let verified_at = target.subscription.verified_at;
+                        let question = self.question(target.subscription);
+                        asked.push((target.id, verified_at, question));
+                    }
                 }
             }
             if !changes.is_empty() {
                 tracing::info!(subscriptions = changes.len(), "leases ended");
+            }
+            changes.extend(asked.iter().map(|(_, _, job)| Change::Put(job.clone())));
+            if !changes.is_empty() {
                 self.store.commit(changes).await?;
             }
+            for (target, verified_at, question) in asked {
+                self.refreshed.insert(target, verified_at);
+                self.work.schedule(question);
+            }
         }
+        self.refreshed
+            .retain(|target, _| about_to_lapse.contains(target));
+        Ok(())
     }
 
     fn is_to_refresh(&self, subscription: &Subscription, now: Timestamp) -> bool {
@@ -82,19 +100,16 @@ impl Hub {
         self.settings.subscriptions.auto_refresh && subscription.expires_at.since(now) <= early
     }
 
-    async fn refresh(&self, target: TargetId, held: Subscription) -> Result<(), StoreError> {
-        let Some(verified_at) = self.refreshed.insert(target, held.verified_at) else {
-            return self.ask_to_refresh(held).await;
-        };
-        match verified_at == held.verified_at {
-            true => Ok(()),
-            false => self.ask_to_refresh(held).await,
-        }
+    /// Whether this very lease has been asked for already.
+    fn is_asked(&self, held: &Target) -> bool {
+        let asked = self.refreshed.get(&held.id);
+        asked.is_some_and(|verified_at| *verified_at == held.subscription.verified_at)
     }
 
-    async fn ask_to_refresh(&self, held: Subscription) -> Result<(), StoreError> {
+    /// Asks a callback whether it wants to go on.
+    fn question(&self, held: Subscription) -> Job {
         let now = self.clock.now();
-        let job = Job::Verify(Verify {
+        Job::Verify(Verify {
             intent: Intent {
                 id: new_id(),
                 mode: Mode::Subscribe,
@@ -110,10 +125,7 @@ impl Hub {
             },
             due: now,
             failures: 0,
-        });
-        self.store.commit(vec![Change::Put(job.clone())]).await?;
-        self.work.schedule(job);
-        Ok(())
+        })
     }
 
     async fn sweep_receipts(&self) -> Result<(), StoreError> {
@@ -164,19 +176,38 @@ impl Hub {
             };
             after = Some(last.id());
             for topic in page {
-                let idle = topic.last_activity().is_none_or(|at| at < horizon);
-                let alone = topic.alias_of.is_none() && topic.aliases.is_empty();
-                if idle
-                    && alone
-                    && self.audience(&topic).await? == 0
-                    && self.store.hosted(topic.id()).await?.is_none()
-                {
-                    self.store
-                        .commit(vec![Change::ForgetTopic(topic.id())])
-                        .await?;
+                if topic.last_activity().is_none_or(|at| at < horizon) {
+                    self.forget(&topic).await?;
                 }
             }
         }
+    }
+
+    /// Forgets a topic, unless it has subscribers or other names, or is served by the hub.
+    async fn forget(&self, topic: &Topic) -> Result<(), StoreError> {
+        let id = topic.id();
+        let _turn = self.take_names().await;
+        if self.store.topic(id).await?.as_ref() != Some(topic) {
+            return Ok(());
+        }
+        let is_needed = !topic.aliases.is_empty()
+            || self.store.subscribers(id).await? > 0
+            || self.store.hosted(id).await?.is_some();
+        if is_needed {
+            return Ok(());
+        }
+        self.store.commit(vec![Change::ForgetTopic(id)]).await?;
+        let Some(owner) = &topic.alias_of else {
+            return Ok(());
+        };
+        // It is still there if somebody has subscribed to it meanwhile: then its owner must go on to serve it.
+        if self.store.topic(id).await?.is_none()
+            && let Some(mut owner) = self.store.topic(owner.id()).await?
+        {
+            owner.aliases.retain(|alias| alias.id() != id);
+            self.store.commit(vec![Change::PutTopic(owner)]).await?;
+        }
+        Ok(())
     }
 }
 

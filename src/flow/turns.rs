@@ -3,12 +3,13 @@
 //!
 //! Invariants:
 //! 1. A target has an entry here if a delivery to it is in flight, or if its backlog has, or is about to get, a row.
-//! 2. Of a target that is enlisted, exactly one `Backlog` job is scheduled, running, or remembered as `knocked`.
+//! 2. Of a target that is enlisted, a `Backlog` job is scheduled, running, remembered as `knocked`, or parked at a gate.
+//! 3. A job may be scheduled for a time at which the store knows better: it looks, and goes. Of several that are due, one runs.
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry as Slot;
 
-use crate::domain::value::TargetId;
+use crate::domain::value::{TargetId, Timestamp};
 
 /// The targets that are busy.
 #[derive(Default)]
@@ -16,7 +17,7 @@ pub struct Turns {
     busy: DashMap<TargetId, Turn>,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Turn {
     in_flight: bool,
     enlisted: bool,
@@ -24,6 +25,8 @@ struct Turn {
     knocked: bool,
     /// Counts the announcements of new backlog rows.
     announced: u64,
+    /// For when `Backlog` jobs are scheduled that have not come yet; a parked one stands here with the time at which it was parked.
+    scheduled: Vec<Timestamp>,
 }
 
 impl Turns {
@@ -45,7 +48,7 @@ impl Turns {
         }
     }
 
-    /// A fan-out's delivery is over and settled. True if the target's `Backlog` job must now be scheduled.
+    /// A fan-out's delivery is over and settled. True if the target's `Backlog` job came in the meantime.
     pub fn end(&self, target: TargetId) -> bool {
         let Slot::Occupied(mut slot) = self.busy.entry(target) else {
             return false;
@@ -59,10 +62,26 @@ impl Turns {
         knocked
     }
 
-    /// The target has a row in its backlog. True if it had none before: its `Backlog` job must be scheduled.
-    pub fn enlist(&self, target: TargetId) -> bool {
+    /// The target's backlog is to be looked at by then. True if its `Backlog` job must be scheduled for that: none comes
+    /// as early.
+    pub fn enlist(&self, target: TargetId, due: Timestamp) -> bool {
         let mut turn = self.busy.entry(target).or_default();
-        !std::mem::replace(&mut turn.enlisted, true)
+        turn.enlisted = true;
+        let needed = turn.scheduled.iter().all(|earlier| *earlier > due);
+        if needed {
+            turn.scheduled.push(due);
+        }
+        needed
+    }
+
+    /// A `Backlog` job that was scheduled for `due` has come. False if another one is due as well, and comes yet or is
+    /// parked: that one does the work.
+    pub fn arrive(&self, target: TargetId, due: Timestamp, now: Timestamp) -> bool {
+        let Some(mut turn) = self.busy.get_mut(&target) else {
+            return true;
+        };
+        turn.scheduled.retain(|other| *other != due);
+        turn.scheduled.iter().all(|other| *other > now)
     }
 
     /// The `Backlog` job wants to run. `None` if a delivery is in flight: it will be scheduled when that ends.
@@ -75,6 +94,13 @@ impl Turns {
             return None;
         }
         Some(turn.announced)
+    }
+
+    /// The `Backlog` job is parked at a gate, and comes back as one that was scheduled for `due`.
+    pub fn park(&self, target: TargetId, due: Timestamp) {
+        let mut turn = self.busy.entry(target).or_default();
+        turn.enlisted = true;
+        turn.scheduled.push(due);
     }
 
     /// The backlog was found empty by who read `announced` before. False if a row has been announced since: look again.
@@ -100,6 +126,8 @@ mod tests {
     use super::*;
     use crate::domain::value::{CallbackId, TopicId};
 
+    const NOW: Timestamp = Timestamp(100);
+    const LATER: Timestamp = Timestamp(900);
     const TARGET: TargetId = TargetId {
         topic: TopicId([1; 16]),
         callback: CallbackId([2; 16]),
@@ -117,8 +145,8 @@ mod tests {
     #[test]
     fn who_has_a_backlog_is_not_overtaken() {
         let turns = Turns::default();
-        assert!(turns.enlist(TARGET));
-        assert!(!turns.enlist(TARGET));
+        assert!(turns.enlist(TARGET, NOW));
+        assert!(!turns.enlist(TARGET, NOW));
         assert!(!turns.begin(TARGET));
     }
 
@@ -126,7 +154,7 @@ mod tests {
     fn a_backlog_that_comes_during_a_delivery_waits_for_its_end() {
         let turns = Turns::default();
         assert!(turns.begin(TARGET));
-        assert!(turns.enlist(TARGET));
+        assert!(turns.enlist(TARGET, NOW));
         assert_eq!(turns.resume(TARGET), None);
         assert!(turns.end(TARGET));
         assert!(turns.resume(TARGET).is_some());
@@ -135,12 +163,37 @@ mod tests {
     #[test]
     fn a_row_announced_while_the_backlog_was_read_is_not_forgotten() {
         let turns = Turns::default();
-        turns.enlist(TARGET);
+        turns.enlist(TARGET, NOW);
         let announced = turns.resume(TARGET).expect("nothing is in flight");
         assert!(!turns.begin(TARGET));
         assert!(!turns.leave(TARGET, announced));
         let announced = turns.resume(TARGET).expect("nothing is in flight");
         assert!(turns.leave(TARGET, announced));
         assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn who_is_wanted_earlier_than_scheduled_comes_earlier() {
+        let turns = Turns::default();
+        assert!(turns.enlist(TARGET, LATER));
+        assert!(turns.enlist(TARGET, NOW));
+        assert!(!turns.enlist(TARGET, LATER));
+        assert!(turns.arrive(TARGET, NOW, NOW));
+        assert!(!turns.enlist(TARGET, LATER), "that one is still to come");
+        assert!(turns.arrive(TARGET, LATER, LATER));
+        assert!(turns.enlist(TARGET, LATER));
+    }
+
+    #[test]
+    fn of_two_that_are_due_one_runs() {
+        let turns = Turns::default();
+        turns.enlist(TARGET, LATER);
+        turns.park(TARGET, NOW);
+        assert!(
+            !turns.arrive(TARGET, LATER, LATER),
+            "the parked one does it"
+        );
+        assert!(!turns.enlist(TARGET, LATER));
+        assert!(turns.arrive(TARGET, NOW, LATER));
     }
 }

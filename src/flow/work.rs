@@ -4,7 +4,7 @@
 //! 1. A job that is in the loop is in the store too, so losing the loop's memory loses nothing.
 //! 2. In one lane one job runs at a time, in the order in which they fell due.
 //! 3. Of one kind at most `Capacity` run at a time; the others wait without a task of their own.
-//! 4. A job whose store failed comes back after `STORE_PAUSE`, unchanged.
+//! 4. A job whose store failed, or that panicked, comes back after `PAUSE`, unchanged.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
@@ -15,12 +15,13 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Hub;
+use super::clock::Clock;
 use crate::domain::job::{Job, JobId};
 use crate::domain::value::{TargetId, Timestamp, TopicId};
 use crate::store::StoreError;
 
-/// How long a job waits after the store has failed it.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// How long a job waits after the store has failed it, or it has panicked.
+const PAUSE: Duration = Duration::from_secs(1);
 /// The loop shows that it is alive at least this often.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How many jobs are read at a time at start-up.
@@ -235,7 +236,8 @@ pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
         count += page.len();
         for job in page {
             match job {
-                Job::Backlog(job) => hub.knock(job.target, job.due),
+                // Due or not: what is too old is given up at its time.
+                Job::Backlog(job) => hub.knock(job.target, hub.clock.now()),
                 Job::Fanout(job) => {
                     let job = hub.recover_fanout(job).await?;
                     hub.work.schedule(Job::Fanout(job));
@@ -258,7 +260,7 @@ pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
 
 /// Runs jobs, each on a task of its own, until the hub stops; then no new ones.
 pub async fn run(hub: Arc<Hub>) {
-    loop {
+    while !hub.stop.is_cancelled() {
         let now = hub.clock.now();
         hub.work.beat.store(now.0, Ordering::Relaxed);
         let next_due = {
@@ -271,6 +273,7 @@ pub async fn run(hub: Arc<Hub>) {
         };
         let pause = next_due.map_or(HEARTBEAT, |due| due.since(now).min(HEARTBEAT));
         tokio::select! {
+            biased;
             () = hub.stop.cancelled() => return,
             () = hub.work.woken.notified() => {}
             () = tokio::time::sleep(pause) => {}
@@ -279,7 +282,7 @@ pub async fn run(hub: Arc<Hub>) {
 }
 
 async fn run_one(hub: Arc<Hub>, job: Job) {
-    let (kind, lane, spare) = (kind(&job), lane(&job), job.clone());
+    let mut run = Run::new(Arc::clone(&hub.work), hub.clock, job.clone());
     let ended = match job {
         Job::Verify(job) => hub.run_verify(job).await,
         Job::Deny(job) => hub.run_deny(job).await,
@@ -287,20 +290,99 @@ async fn run_one(hub: Arc<Hub>, job: Job) {
         Job::Fanout(job) => hub.run_fanout(job).await,
         Job::Backlog(job) => hub.run_backlog(job).await,
     };
-    let mut state = hub.work.lock();
-    match ended {
-        Ok(follow_ups) => {
-            for job in follow_ups {
-                let due = job.due();
-                state.postpone(job, due);
-            }
-        }
-        Err(error) => {
-            tracing::error!(job = ?spare.id(), %error, "the store failed a job; it is tried again");
-            state.postpone(spare, hub.clock.now().plus(STORE_PAUSE));
+    run.ended = Some(ended);
+}
+
+/// A job that runs. However it ends, its lane and its place become free.
+struct Run {
+    work: Arc<Work>,
+    clock: Clock,
+    job: Job,
+    /// `None` until it has come to an end of its own.
+    ended: Option<Result<Vec<Job>, StoreError>>,
+}
+
+impl Run {
+    fn new(work: Arc<Work>, clock: Clock, job: Job) -> Self {
+        Self {
+            work,
+            clock,
+            job,
+            ended: None,
         }
     }
-    state.ended(kind, lane);
-    drop(state);
-    hub.work.woken.notify_one();
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        let follow_ups = match self.ended.take() {
+            Some(Ok(follow_ups)) => Some(follow_ups),
+            Some(Err(error)) => {
+                tracing::error!(job = ?self.job.id(), %error, "the store failed a job; it is tried again");
+                None
+            }
+            None => {
+                tracing::error!(job = ?self.job.id(), "a job was cut short, most likely by a panic; it is tried again");
+                None
+            }
+        };
+        let mut state = self.work.lock();
+        match follow_ups {
+            Some(follow_ups) => {
+                for job in follow_ups {
+                    let due = job.due();
+                    state.postpone(job, due);
+                }
+            }
+            None => state.postpone(self.job.clone(), self.clock.now().plus(PAUSE)),
+        }
+        state.ended(kind(&self.job), lane(&self.job));
+        drop(state);
+        self.work.woken.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::job::Backlog;
+    use crate::domain::value::CallbackId;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_that_panics_leaves_its_place_and_comes_back() {
+        let one = Capacity {
+            verify: 1,
+            fetch: 1,
+            fanout: 1,
+            backlog: 1,
+        };
+        let work = Arc::new(Work::new(one));
+        let clock = Clock::runtime(Timestamp(0));
+        let target = TargetId {
+            topic: TopicId([1; 16]),
+            callback: CallbackId([2; 16]),
+        };
+        work.schedule(Job::Backlog(Backlog {
+            target,
+            due: Timestamp(0),
+            failures: 0,
+            entries: 0,
+            bytes: 0,
+        }));
+        let start = |now| {
+            let mut state = work.lock();
+            state.ripen(now);
+            state.start_next()
+        };
+        let job = start(Timestamp(0)).expect("it is due");
+        let run = Run::new(Arc::clone(&work), clock, job.clone());
+        let panicked = tokio::spawn(async move {
+            let _run = run;
+            panic!("on purpose");
+        });
+        assert!(panicked.await.is_err());
+        assert_eq!(work.len(), 1);
+        assert_eq!(start(Timestamp(0)), None, "it comes after a pause");
+        assert_eq!(start(Timestamp(0).plus(PAUSE)), Some(job));
+    }
 }

@@ -25,7 +25,11 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             verified_at,
         } => end(rows, *target, *verified_at)?,
         Change::PutTopic(topic) => rows.put(&Key::Topic(topic.id()), topic),
-        Change::ForgetTopic(topic) => rows.remove(&Key::Topic(*topic)),
+        Change::ForgetTopic(topic) => {
+            if !rows.exists(&Key::Subscribers(*topic))? {
+                rows.remove(&Key::Topic(*topic));
+            }
+        }
         Change::Host(hosted, body) => {
             let topic = hosted.topic.id();
             unhost(rows, topic)?;

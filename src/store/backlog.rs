@@ -97,11 +97,9 @@ pub(super) fn postpone(
     failures: u32,
     attempt: &Attempt,
 ) -> Result<()> {
-    if rows.exists(&Key::Waiting(target, publication))? {
-        retry_at(rows, target, due, failures)?;
-        note_attempt(rows, target, publication, attempt)?;
-    }
-    Ok(())
+    // The entry may have been given up while it was tried: the target has failed all the same.
+    retry_at(rows, target, due, failures)?;
+    note_attempt(rows, target, publication, attempt)
 }
 
 /// The target is gone, and what waits for it with it.

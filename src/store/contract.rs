@@ -51,6 +51,8 @@ contract!(
     a_backlog_begins_and_ends_with_its_entries,
     over_the_limits_the_oldest_are_given_up,
     what_waits_for_an_ended_target_is_gone,
+    what_waits_for_a_renewed_target_survives_the_end_of_the_old_one,
+    a_failed_attempt_counts_though_its_entry_was_given_up,
     a_lost_delivery_is_gone_once,
     a_wait_comes_to_nothing_once_it_was_decided,
     pruning_forgets_everything,
@@ -171,7 +173,16 @@ async fn a_topic_keeps_what_is_known_of_it(store: &dyn Store) {
     commit(store, vec![Change::Activate(subscription(0, 1, 5))]).await;
     let kept = store.topic(topic.id()).await.expect("a read");
     assert_eq!(kept, Some(topic.clone()));
-    commit(store, vec![Change::ForgetTopic(topic.id())]).await;
+    let forget = || vec![Change::ForgetTopic(topic.id())];
+    commit(store, forget()).await;
+    let kept = store.topic(topic.id()).await.expect("a read");
+    assert_eq!(kept, Some(topic.clone()), "it has a subscriber");
+    let end = Change::End {
+        target: target(0, 1),
+        verified_at: None,
+    };
+    commit(store, vec![end]).await;
+    commit(store, forget()).await;
     assert_eq!(store.topic(topic.id()).await.expect("a read"), None);
 }
 

@@ -144,7 +144,7 @@ pub enum Change {
 
     /// What is known of a topic.
     PutTopic(Topic),
-    /// Nothing is known of a topic any longer.
+    /// Nothing is known of a topic any longer, unless it has subscribers.
     ForgetTopic(TopicId),
     /// The hub serves this content.
     Host(Hosted, Bytes),

@@ -14,6 +14,7 @@ mod support_crash;
 
 mod aliases;
 mod api;
+mod backlog;
 mod conformance_table;
 mod denial;
 mod discovery;

@@ -282,7 +282,7 @@ fn is_refusal(error: &hyper::Error) -> bool {
     })
 }
 
-/// Runs an HTTP/2 connection's tasks where the application can wait for them.
+/// Runs an HTTP/2 connection's tasks where the sender knows of them.
 #[derive(Clone)]
 struct OnTracker(TaskTracker);
 

@@ -35,6 +35,7 @@ const BODY_MAX_BYTES: usize = 4 * 1024;
 pub struct Sender {
     dialer: Dialer,
     tls: Tls,
+    /// The tasks of HTTP/2 connections, which live as long as the sender: whoever stops must not wait for them.
     tracker: TaskTracker,
     pool: Pool,
 }
@@ -47,13 +48,13 @@ struct Deadline {
 }
 
 impl Sender {
-    /// `dialer` decides what may be connected to. Only HTTP/2 connections need tasks, which run on `tracker` and end
-    /// when the sender is dropped.
-    pub fn new(dialer: Dialer, tls: Tls, tracker: TaskTracker, limits: SenderLimits) -> Sender {
+    /// `dialer` decides what may be connected to. Only HTTP/2 connections need tasks, which end when the
+    /// sender is dropped.
+    pub fn new(dialer: Dialer, tls: Tls, limits: SenderLimits) -> Sender {
         Sender {
             dialer,
             tls,
-            tracker,
+            tracker: TaskTracker::new(),
             pool: Pool::new(limits),
         }
     }

@@ -135,6 +135,55 @@ pub(super) async fn what_waits_for_an_ended_target_is_gone(store: &dyn Store) {
     }
 }
 
+pub(super) async fn a_failed_attempt_counts_though_its_entry_was_given_up(store: &dyn Store) {
+    publish(store, 1).await;
+    publish(store, 2).await;
+    commit(store, vec![wait(1, 1, 10, None), wait(1, 2, 10, None)]).await;
+    let give_up = Change::GiveUp {
+        target: target(0, 1),
+        publication: id(1),
+    };
+    let postpone = Change::Postpone {
+        target: target(0, 1),
+        publication: id(1),
+        due: Timestamp(500),
+        failures: 2,
+        attempt: attempt(400),
+    };
+    commit(store, vec![give_up, postpone]).await;
+    let job = store.job(JobId::Backlog(target(0, 1))).await;
+    let Ok(Some(Job::Backlog(job))) = job else {
+        panic!("{job:?}");
+    };
+    assert_eq!((job.due, job.failures, job.entries), (Timestamp(500), 2, 1));
+    let missing = store.missing(id(1), None, 9).await.expect("a page");
+    assert_eq!(missing[0].state, MissingState::GivenUp);
+    assert_eq!(missing[0].last_attempt, Some(attempt(400)));
+}
+
+pub(super) async fn what_waits_for_a_renewed_target_survives_the_end_of_the_old_one(
+    store: &dyn Store,
+) {
+    publish(store, 1).await;
+    commit(store, vec![Change::Activate(subscription(0, 1, 5))]).await;
+    commit(store, vec![wait(1, 1, 10, None)]).await;
+    let end = |verified_at| Change::End {
+        target: target(0, 1),
+        verified_at: Some(Timestamp(verified_at)),
+    };
+    commit(store, vec![end(4), end(0)]).await;
+    let queue = store.waiting(target(0, 1), 9).await.expect("a page");
+    assert_eq!(queue, [waiting(1, 10)]);
+    let job = store.job(JobId::Backlog(target(0, 1))).await;
+    assert!(job.expect("a read").is_some());
+
+    // Nobody is there any more: whatever time is named, the rows go.
+    publish(store, 2).await;
+    commit(store, vec![end(5), wait(1, 2, 10, None), end(0)]).await;
+    assert_eq!(tally(store, 2).await.gone, 1);
+    assert_eq!(store.waiting(target(0, 1), 9).await.expect("a page"), []);
+}
+
 pub(super) async fn a_lost_delivery_is_gone_once(store: &dyn Store) {
     publish(store, 1).await;
     for _ in 0..2 {

@@ -61,7 +61,11 @@ impl State {
                 }
             }
             Change::PutTopic(topic) => drop(self.topics.insert(topic.id(), topic)),
-            Change::ForgetTopic(topic) => drop(self.topics.remove(&topic)),
+            Change::ForgetTopic(topic) => {
+                if !self.subscriptions.keys().any(|held| held.topic == topic) {
+                    self.topics.remove(&topic);
+                }
+            }
             Change::Host(hosted, body) => {
                 self.hosted.insert(hosted.topic.id(), (hosted, body));
             }
@@ -126,7 +130,9 @@ impl State {
                         job.bytes += entry.size;
                     }
                 }
-                if let Some((attempt, failures)) = failed {
+                if let Some((attempt, failures)) = failed
+                    && self.waiting.contains_key(&(target, id))
+                {
                     self.apply(
                         Change::Postpone {
                             target,
@@ -172,14 +178,12 @@ impl State {
                 failures,
                 attempt,
             } => {
-                if self.waiting.contains_key(&(target, publication)) {
-                    if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
-                        job.due = due;
-                        job.failures = failures;
-                    }
-                    if let Some(missing) = self.missing.get_mut(&(publication, target)) {
-                        missing.last_attempt = Some(attempt);
-                    }
+                if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
+                    job.due = due;
+                    job.failures = failures;
+                }
+                if let Some(missing) = self.missing.get_mut(&(publication, target)) {
+                    missing.last_attempt = Some(attempt);
                 }
             }
             Change::Lose {

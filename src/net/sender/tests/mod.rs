@@ -136,12 +136,7 @@ fn sender_trusting(tls: Tls, limits: SenderLimits) -> Sender {
         "localhost" => Ok(vec![Ipv4Addr::LOCALHOST.into()]),
         _ => Err(std::io::Error::other("no such host")),
     }));
-    Sender::new(
-        Dialer::new(resolver, PLENTY),
-        tls,
-        TaskTracker::new(),
-        limits,
-    )
+    Sender::new(Dialer::new(resolver, PLENTY), tls, limits)
 }
 
 fn sender() -> Sender {

@@ -1,0 +1,171 @@
+//! Corners of the flow that are hard to reach from outside: what an earlier process left, and what nobody needs.
+
+use bytes::Bytes;
+use tempfile::TempDir;
+
+use super::clock::new_publication_id;
+use super::*;
+use crate::domain::attempt::{Attempt, Outcome};
+use crate::domain::job::{Fanout, Job, JobId};
+use crate::domain::publication::Publication;
+use crate::domain::receipt::{Receipt, Stage, Tally};
+use crate::domain::topic::Topic;
+use crate::domain::value::{CallbackUrl, TopicUrl};
+use crate::net::client::FetchLimits;
+use crate::net::dial::Dialer;
+use crate::net::resolve::Resolver;
+use crate::net::sender::SenderLimits;
+use crate::net::tls::Tls;
+use crate::store::{BacklogLimits, SledStore, StoreOptions};
+
+const PLENTY: Duration = Duration::from_secs(30);
+
+/// A hub whose loop does not run.
+pub(super) fn hub(folder: &TempDir) -> Arc<Hub> {
+    let options = StoreOptions {
+        cache_bytes: 16 << 20,
+        backlog: BacklogLimits {
+            entries: 10,
+            bytes: 1_000,
+        },
+    };
+    let store = SledStore::open(folder.path(), options).expect("the store opens");
+    let tls = Tls::new(None).expect("the common authorities");
+    let guard = || {
+        Arc::new(Guard::callbacks(vec![
+            "127.0.0.0/8".parse().expect("a network"),
+        ]))
+    };
+    let resolver = Arc::new(Resolver::new(guard()));
+    let limits = FetchLimits {
+        timeout: PLENTY,
+        max_body: 1_000,
+        max_redirects: 1,
+    };
+    let caller = Caller::new(Arc::clone(&resolver), &tls, PLENTY, 100, "test".to_owned());
+    let reach = Reach {
+        fetcher: Fetcher::new(Arc::clone(&resolver), &tls, limits).expect("a fetcher"),
+        caller: caller.expect("a caller"),
+        sender: Sender::new(Dialer::new(resolver, PLENTY), tls, SenderLimits::default()),
+        callbacks: guard(),
+        topics: guard(),
+    };
+    let environment = Environment {
+        store: Arc::new(store),
+        clock: Clock::System,
+        reach,
+        url: "http://hub.example/".to_owned(),
+        product: "test".to_owned(),
+        tracker: TaskTracker::new(),
+        stop: CancellationToken::new(),
+    };
+    Arc::new(Hub::new(Settings::default(), environment))
+}
+
+pub(super) fn topic(name: &str) -> Topic {
+    Topic::new(TopicUrl::parse(&format!("http://t.example/{name}")).expect("a topic"))
+}
+
+/// A receipt that is being delivered, and its fan-out, which counts these many targets.
+pub(super) async fn fanout(hub: &Hub, targets: u64) -> Fanout {
+    let topic = topic("news");
+    let mut fanout = Fanout::new(new_publication_id(), topic.members());
+    fanout.tally.targets = targets;
+    let receipt = Receipt {
+        id: fanout.publication,
+        topic: topic.url,
+        accepted_at: hub.clock.now(),
+        stage: Stage::Delivering,
+        tally: Tally::default(),
+    };
+    let begin = vec![
+        Change::Receive(receipt),
+        Change::Put(Job::Fanout(fanout.clone())),
+    ];
+    hub.store.commit(begin).await.expect("a commit");
+    fanout
+}
+
+pub(super) fn publication(hub: &Hub, id: PublicationId) -> Publication {
+    let news = topic("news").url;
+    Publication {
+        id,
+        self_url: news.to_string(),
+        topic: news,
+        content_type: "text/plain".to_owned(),
+        hubs: Vec::new(),
+        size: 1,
+        accepted_at: hub.clock.now(),
+    }
+}
+
+#[tokio::test]
+async fn who_was_lost_after_the_checkpoint_stays_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub(&folder);
+    let mut fanout = fanout(&hub, 2).await;
+    let news = topic("news").url;
+    let publication = publication(&hub, fanout.publication);
+    let callbacks = ["http://a.example/", "http://b.example/"]
+        .map(|url| CallbackUrl::parse(url).expect("a callback"));
+    fanout.open = callbacks
+        .iter()
+        .map(|callback| TargetId {
+            topic: news.id(),
+            callback: callback.id(),
+        })
+        .collect();
+    let lose = Change::Lose {
+        target: fanout.open[0],
+        callback: callbacks[0].clone(),
+        publication: fanout.publication,
+        attempt: Attempt {
+            at: hub.clock.now(),
+            millis: 1,
+            outcome: Outcome::Answered {
+                status: 410,
+                retry_after: None,
+                excerpt: String::new(),
+            },
+        },
+    };
+    let journal = Change::Journal(publication, Bytes::from_static(b"x"));
+    let changes = vec![journal, lose];
+    hub.store.commit(changes).await.expect("a commit");
+    // Neither is subscribed any longer: the first was lost, and counts; the second left.
+    let recovered = hub.recover_fanout(fanout).await.expect("recovered");
+    assert!(recovered.open.is_empty());
+    assert_eq!(recovered.tally.targets, 1);
+    hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_fanout_without_a_body_ends_its_receipt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub(&folder);
+    let fanout = fanout(&hub, 3).await;
+    let id = fanout.publication;
+    hub.run_fanout(fanout).await.expect("run");
+    let receipt = hub.store.receipt(id).await.expect("a read");
+    let receipt = receipt.expect("a receipt");
+    assert_eq!((receipt.stage, receipt.tally.targets), (Stage::Visited, 3));
+    let job = hub.store.job(JobId::Fanout(id)).await.expect("a read");
+    assert_eq!(job, None);
+    hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_name_without_subscribers_is_forgotten_and_then_its_owner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub(&folder);
+    let (mut owner, mut alias) = (topic("owner"), topic("alias"));
+    owner.adopt(&mut alias);
+    let changes = [&owner, &alias].map(|topic| Change::PutTopic(topic.clone()));
+    hub.store.commit(changes.into()).await.expect("a commit");
+    for _ in 0..2 {
+        hub.sweep().await.expect("a sweep");
+    }
+    let left = hub.store.topics(None, 10).await.expect("a page");
+    assert_eq!(left, Vec::new());
+    hub.store.close().await.expect("closed");
+}
