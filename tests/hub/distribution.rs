@@ -250,9 +250,12 @@ async fn many_subscribers_all_get_it_once() {
         callbacks.push(callback);
     }
     let last = callbacks.last().expect("one").url();
+    // New content each time: what some have got already is not sent to the others.
+    let mut rounds = 0..;
     crate::support::eventually("all to be active", async || {
         scene.hub.subscription(TOPIC, last).await?;
-        let receipt = scene.hub.publish_text(TOPIC, "are you there?").await;
+        let question = format!("are you there? ({:?})", rounds.next());
+        let receipt = scene.hub.publish_text(TOPIC, &question).await;
         (receipt["delivered"] == 150).then_some(())
     })
     .await;

@@ -27,7 +27,7 @@ impl Hub {
 
     /// The subscription of a callback to a topic, as the API tells it.
     pub async fn subscription(&self, topic: &str, callback: &str) -> Option<Value> {
-        let query = form(&[("topic", topic), ("limit", "100")]);
+        let query = form(&[("topic", topic), ("limit", "1000")]);
         let page = self
             .admin_get(&format!("/api/v1/subscriptions?{query}"))
             .await;
