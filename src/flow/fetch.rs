@@ -32,10 +32,10 @@ pub(super) enum Doubt {
 impl Hub {
     /// Fetches a topic and publishes what is new.
     pub(super) async fn run_fetch(self: &Arc<Self>, job: Fetch) -> Result<Vec<Job>, StoreError> {
-        if let Some((newer, _)) = self.queued_fetch(job.topic.id())
-            && newer > job.publication
-        {
-            return self.hand_over(&job, newer).await;
+        // The fetch of a newer ping finds what this one would find.
+        let newest = self.queued_fetch(job.topic.id()).map(|(newest, _)| newest);
+        if newest > Some(job.publication) {
+            return self.close(&job, Vec::new(), Stage::Unchanged).await;
         }
         self.begin_fetch(&job);
         let pinged = self.topic_or_new(&job.topic).await?;
@@ -169,12 +169,6 @@ impl Hub {
         topic.last_fetch = Some(self.fetch_note("unchanged"));
         self.close(job, vec![Change::PutTopic(topic)], Stage::Unchanged)
             .await
-    }
-
-    /// A newer ping's fetch does what this one would do.
-    async fn hand_over(&self, job: &Fetch, newer: PublicationId) -> Result<Vec<Job>, StoreError> {
-        let reason = format!("a newer ping is fetched instead; its receipt is {newer}");
-        self.close(job, Vec::new(), Stage::Failed { reason }).await
     }
 
     async fn not_fetched(

@@ -190,7 +190,11 @@ impl Hub {
         if self.store.topic(id).await?.as_ref() != Some(topic) {
             return Ok(());
         }
-        let is_needed = !topic.aliases.is_empty()
+        let horizon = self.clock.now().minus(self.settings.retention.publications);
+        let owner = self.canonical(topic.clone()).await?;
+        // Pings of another name are noted at its owner.
+        let is_needed = owner.last_activity().is_some_and(|at| at >= horizon)
+            || !topic.aliases.is_empty()
             || self.store.subscribers(id).await? > 0
             || self.store.hosted(id).await?.is_some();
         if is_needed {

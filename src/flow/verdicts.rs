@@ -63,6 +63,14 @@ impl Verdicts {
         job.failures == 0 || waiting.is_some_and(|waiting| waits(&waiting))
     }
 
+    /// Earlier intents for the same target that wait for another try: a confirmed one ends them.
+    pub(super) fn earlier(&self, intent: &Intent) -> Vec<Uuid> {
+        let waiting = self.waiting.get(&intent.target());
+        waiting.map_or_else(Vec::new, |waiting| {
+            waiting.range(..intent.id).copied().collect()
+        })
+    }
+
     /// The intent is confirmed: earlier ones that wait have nothing to say any longer.
     pub(super) fn confirmed(&self, intent: &Intent) {
         self.retain(intent, |waiting| waiting > intent.id);
@@ -122,6 +130,7 @@ mod tests {
         for number in [1, 3] {
             verdicts.wait(&job(number, 1));
         }
+        assert_eq!(verdicts.earlier(&job(2, 0).intent), [Uuid::from_u128(1)]);
         verdicts.confirmed(&job(2, 0).intent);
         assert!(!verdicts.begin(&job(1, 1)));
         assert!(verdicts.begin(&job(3, 1)), "it waits");

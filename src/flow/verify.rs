@@ -57,7 +57,10 @@ impl Hub {
                 let _turn = self.turn_at_host(&job.intent.callback).await?;
                 match self.confirmed(&job.intent, asked_at).await? {
                     Ok(change) => {
-                        self.store.commit(vec![change, finish]).await?;
+                        let earlier = self.verdicts.earlier(&job.intent).into_iter();
+                        let mut changes = vec![change, finish];
+                        changes.extend(earlier.map(|id| Change::Finish(JobId::Verify(id))));
+                        self.store.commit(changes).await?;
                         self.verdicts.confirmed(&job.intent);
                         return Ok(Vec::new());
                     }

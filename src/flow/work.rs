@@ -225,6 +225,8 @@ fn lane(job: &Job) -> Lane {
 /// # Errors
 /// The store's.
 pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
+    // The loop begins right after this; until it has gone round once it is as alive as it can be.
+    hub.work.beat.store(hub.clock.now().0, Ordering::Relaxed);
     let mut after: Option<JobId> = None;
     let mut count = 0;
     loop {
