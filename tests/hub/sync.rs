@@ -95,6 +95,30 @@ async fn hub_09_an_older_request_that_waits_for_its_next_try_does_not_undo_a_new
 }
 
 #[tokio::test]
+async fn hub_09_an_older_request_that_waits_over_a_crash_does_not_undo_a_newer_one() {
+    let mut scene = Scene::with(&[("subscriptions.verify_retry", "2s,2s,2s")]).await;
+    let renewed = scene.subscribed(TOPIC, "/renewed").await;
+    let left = scene.subscribed(TOPIC, "/left").await;
+    for callback in [&renewed, &left] {
+        be_silent(callback, 1);
+        let older = scene.hub.unsubscribe(TOPIC, callback.url());
+        older.send().await.expect(202);
+        callback.verification(2).await;
+    }
+    let newer = scene.hub.subscribe(TOPIC, renewed.url()).secret("new");
+    in_sync(newer).await.expect(204);
+    scene.hub.kill9().await;
+    scene.hub.start_again().await;
+
+    let marker = scene.subscriber.callback("/marker");
+    be_silent(&marker, 2);
+    scene.hub.subscribe(TOPIC, marker.url()).active().await;
+    let known = async |callback: &Callback| scene.hub.subscription(TOPIC, callback.url()).await;
+    assert_eq!(known(&left).await, None, "what waited is tried again");
+    assert!(known(&renewed).await.is_some(), "the newer request counts");
+}
+
+#[tokio::test]
 async fn hub_22_hub_71_a_synchronous_request_is_validated_too() {
     let scene = Scene::with(&[("subscriptions.validate_topics", "true")]).await;
     let foreign = scene.publisher.topic("/foreign");
