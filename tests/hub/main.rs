@@ -24,6 +24,7 @@ mod fetch;
 mod first_start;
 mod foreign;
 mod guard;
+mod hosts;
 mod https;
 mod isolation;
 mod lease;
