@@ -1,9 +1,12 @@
 //! Requests to subscribe and unsubscribe: policy first, then a durable job that verifies them; or, for PubSubHubbub 0.3
 //! clients that ask for it, the verification at once.
 
+use std::time::Duration;
+
 use tokio::sync::MutexGuard;
 use tokio::sync::oneshot::Receiver;
 use url::{Host, Url};
+use uuid::Uuid;
 
 use super::Hub;
 use super::VERIFICATIONS;
@@ -18,6 +21,9 @@ use crate::domain::subscription::{Intent, Mode};
 use crate::domain::value::{CallbackUrl, Secret, TargetId, TopicUrl};
 use crate::net::guard::Guard;
 use crate::store::{Change, StoreError};
+
+/// How much longer a client waits for a verdict than its callback may take: for its turn, and for the store.
+const VERDICT_GRACE: Duration = Duration::from_secs(5);
 
 /// What a subscriber asks for.
 #[derive(Clone, Debug)]
@@ -47,6 +53,9 @@ pub struct Request {
 pub enum Accepted {
     /// It will be verified: 202 (HUB-16).
     Later,
+    /// It could not be verified while the client waits, most likely because others at the callback's host come first. It
+    /// will be, like any other: 202 (HUB-72).
+    NotYet,
     /// It has been verified: 204 (HUB-71).
     Verified,
 }
@@ -99,7 +108,7 @@ impl Hub {
         self.work.schedule(job);
         match verdict {
             None => Ok(Accepted::Later),
-            Some(verdict) => self.verdict(verdict, &callback).await,
+            Some(verdict) => self.verdict(id, verdict, &callback).await,
         }
     }
 
@@ -173,15 +182,24 @@ impl Hub {
         Ok(Some(self.hosts.lock(host.as_bytes()).await))
     }
 
-    /// What a client is told that waited (HUB-71).
+    /// What a client is told that waits, but not for ever (HUB-71).
     async fn verdict(
         &self,
-        verdict: Receiver<Verdict>,
+        intent: Uuid,
+        mut verdict: Receiver<Verdict>,
         callback: &CallbackUrl,
     ) -> Result<Accepted, Rejection> {
         let verdict = tokio::select! {
-            verdict = verdict => verdict.ok(),
+            verdict = &mut verdict => verdict.ok(),
             () = self.stop.cancelled() => None,
+            () = tokio::time::sleep(self.patience()) => {
+                self.verdicts.forget(intent);
+                // It may have been given in this very moment; otherwise none will be.
+                match verdict.await {
+                    Ok(verdict) => Some(verdict),
+                    Err(_) => return Ok(Accepted::NotYet),
+                }
+            }
         };
         match verdict {
             Some(Verdict::Confirmed) => Ok(Accepted::Verified),
@@ -193,6 +211,16 @@ impl Hub {
                 "the hub stops now; the request is kept, and verified after the restart".into(),
             ))),
         }
+    }
+
+    /// How long a client waits for a verdict at most.
+    fn patience(&self) -> Duration {
+        let settings = &self.settings.subscriptions;
+        let validation = match settings.validate_topics {
+            true => self.settings.fetch.timeout,
+            false => Duration::ZERO,
+        };
+        validation + settings.verify_timeout + VERDICT_GRACE
     }
 
     /// The hub's policy, as far as the request alone tells.

@@ -3,21 +3,25 @@
 //! Invariants:
 //! 1. A job that is in the loop is in the store too, so losing the loop's memory loses nothing.
 //! 2. In one lane one job runs at a time, in the order in which they fell due.
-//! 3. Of one kind at most `Capacity` run at a time; the others wait without a task of their own.
+//! 3. Of one kind at most `Capacity` run at a time, and for one host a small part of that; the others wait without a task of
+//!    their own.
 //! 4. A job whose store failed, or that panicked, comes back after `PAUSE`, unchanged.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+mod places;
+mod queue;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub use self::queue::Capacity;
+use self::queue::Queue;
 use super::Hub;
 use super::clock::Clock;
 use crate::domain::job::{Job, JobId};
-use crate::domain::value::{TargetId, Timestamp, TopicId};
+use crate::domain::value::Timestamp;
 use crate::store::StoreError;
 
 /// How long a job waits after the store has failed it, or it has panicked.
@@ -27,71 +31,18 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// How many jobs are read at a time at start-up.
 const PAGE: usize = 1_000;
 
-/// How many jobs of each kind may run at a time.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    /// `Verify` and `Deny`.
-    pub verify: usize,
-    /// `Fetch`.
-    pub fetch: usize,
-    /// `Fanout`.
-    pub fanout: usize,
-    /// `Backlog`.
-    pub backlog: usize,
-}
-
-/// Jobs that run one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// What callbacks are asked about a target.
-    Verify(TargetId),
-    /// Fetches of a topic.
-    Fetch(TopicId),
-    /// Fan-outs of a topic.
-    Fanout(TopicId),
-    /// Attempts for a target.
-    Backlog(TargetId),
-}
-
 /// The jobs in memory.
 pub struct Work {
-    state: Mutex<State>,
+    queue: Mutex<Queue>,
     woken: Notify,
     beat: AtomicU64,
 }
-
-struct State {
-    later: BinaryHeap<Reverse<(Timestamp, u64)>>,
-    jobs: HashMap<u64, Job>,
-    next: u64,
-    ready: [VecDeque<Job>; KINDS],
-    running: [usize; KINDS],
-    capacity: [usize; KINDS],
-    busy: HashSet<Lane>,
-    queued: HashMap<Lane, VecDeque<Job>>,
-}
-
-const KINDS: usize = 4;
 
 impl Work {
     /// No jobs yet.
     pub fn new(capacity: Capacity) -> Self {
         Self {
-            state: Mutex::new(State {
-                later: BinaryHeap::new(),
-                jobs: HashMap::new(),
-                next: 0,
-                ready: Default::default(),
-                running: [0; KINDS],
-                capacity: [
-                    capacity.verify,
-                    capacity.fetch,
-                    capacity.fanout,
-                    capacity.backlog,
-                ],
-                busy: HashSet::new(),
-                queued: HashMap::new(),
-            }),
+            queue: Mutex::new(Queue::new(capacity)),
             woken: Notify::new(),
             beat: AtomicU64::new(0),
         }
@@ -116,10 +67,7 @@ impl Work {
 
     /// How many jobs wait or run.
     pub fn len(&self) -> usize {
-        let state = self.lock();
-        let queued: usize = state.queued.values().map(VecDeque::len).sum();
-        let ready: usize = state.ready.iter().map(VecDeque::len).sum();
-        state.jobs.len() + queued + ready + state.running.iter().sum::<usize>()
+        self.lock().len()
     }
 
     /// Whether nothing waits or runs.
@@ -127,96 +75,8 @@ impl Work {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn postpone(&mut self, job: Job, due: Timestamp) {
-        let key = self.next;
-        self.next += 1;
-        self.later.push(Reverse((due, key)));
-        self.jobs.insert(key, job);
-    }
-
-    /// Moves what is due to where it may start.
-    fn ripen(&mut self, now: Timestamp) {
-        while let Some(Reverse((due, key))) = self.later.peek().copied() {
-            if due > now {
-                return;
-            }
-            self.later.pop();
-            if let Some(job) = self.jobs.remove(&key) {
-                self.enter_lane(job);
-            }
-        }
-    }
-
-    fn enter_lane(&mut self, job: Job) {
-        let lane = lane(&job);
-        if self.busy.insert(lane) {
-            self.ready[kind(&job)].push_back(job);
-        } else {
-            self.queued.entry(lane).or_default().push_back(job);
-        }
-    }
-
-    fn start_next(&mut self) -> Option<Job> {
-        for kind in 0..KINDS {
-            if self.running[kind] < self.capacity[kind]
-                && let Some(job) = self.ready[kind].pop_front()
-            {
-                self.running[kind] += 1;
-                return Some(job);
-            }
-        }
-        None
-    }
-
-    fn ended(&mut self, kind: usize, lane: Lane) {
-        self.running[kind] -= 1;
-        self.busy.remove(&lane);
-        if let Some(queue) = self.queued.get_mut(&lane) {
-            let next = queue.pop_front();
-            if queue.is_empty() {
-                self.queued.remove(&lane);
-            }
-            if let Some(job) = next {
-                self.enter_lane(job);
-            }
-        }
-    }
-
-    fn next_due(&self) -> Option<Timestamp> {
-        self.later.peek().map(|Reverse((due, _))| *due)
-    }
-}
-
-fn kind(job: &Job) -> usize {
-    match job {
-        Job::Verify(_) | Job::Deny(_) => 0,
-        Job::Fetch(_) => 1,
-        Job::Fanout(_) => 2,
-        Job::Backlog(_) => 3,
-    }
-}
-
-fn lane(job: &Job) -> Lane {
-    match job {
-        Job::Verify(job) => Lane::Verify(job.intent.target()),
-        Job::Deny(job) => Lane::Verify(TargetId {
-            topic: job.denial.topic.id(),
-            callback: job.denial.callback.id(),
-        }),
-        Job::Fetch(job) => Lane::Fetch(job.topic.id()),
-        Job::Fanout(job) => Lane::Fanout(
-            job.members
-                .first()
-                .copied()
-                .unwrap_or(TopicId(*job.publication.0.as_bytes())),
-        ),
-        Job::Backlog(job) => Lane::Backlog(job.target),
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -266,12 +126,12 @@ pub async fn run(hub: Arc<Hub>) {
         let now = hub.clock.now();
         hub.work.beat.store(now.0, Ordering::Relaxed);
         let next_due = {
-            let mut state = hub.work.lock();
-            state.ripen(now);
-            while let Some(job) = state.start_next() {
+            let mut queue = hub.work.lock();
+            queue.ripen(now);
+            while let Some(job) = queue.start_next() {
                 hub.tracker.spawn(run_one(Arc::clone(&hub), job));
             }
-            state.next_due()
+            queue.next_due()
         };
         let pause = next_due.map_or(HEARTBEAT, |due| due.since(now).min(HEARTBEAT));
         tokio::select! {
@@ -328,18 +188,18 @@ impl Drop for Run {
                 None
             }
         };
-        let mut state = self.work.lock();
+        let mut queue = self.work.lock();
         match follow_ups {
             Some(follow_ups) => {
                 for job in follow_ups {
                     let due = job.due();
-                    state.postpone(job, due);
+                    queue.postpone(job, due);
                 }
             }
-            None => state.postpone(self.job.clone(), self.clock.now().plus(PAUSE)),
+            None => queue.postpone(self.job.clone(), self.clock.now().plus(PAUSE)),
         }
-        state.ended(kind(&self.job), lane(&self.job));
-        drop(state);
+        queue.ended(&self.job);
+        drop(queue);
         self.work.woken.notify_one();
     }
 }
@@ -348,7 +208,7 @@ impl Drop for Run {
 mod tests {
     use super::*;
     use crate::domain::job::Backlog;
-    use crate::domain::value::CallbackId;
+    use crate::domain::value::{CallbackId, TargetId, TopicId};
 
     #[tokio::test(start_paused = true)]
     async fn a_job_that_panics_leaves_its_place_and_comes_back() {
@@ -372,9 +232,9 @@ mod tests {
             bytes: 0,
         }));
         let start = |now| {
-            let mut state = work.lock();
-            state.ripen(now);
-            state.start_next()
+            let mut queue = work.lock();
+            queue.ripen(now);
+            queue.start_next()
         };
         let job = start(Timestamp(0)).expect("it is due");
         let run = Run::new(Arc::clone(&work), clock, job.clone());

@@ -55,6 +55,11 @@ async fn subscribe(site: &Site, request: Request) -> Result<Answer, Problem> {
     let mode = request.mode;
     Ok(match (site.hub.subscribe(request).await?, mode) {
         (Accepted::Verified, _) => empty_answer(StatusCode::NO_CONTENT),
+        (Accepted::NotYet, _) => text_answer(
+            StatusCode::ACCEPTED,
+            "Accepted, but not verified yet: it takes longer than a request should wait. The hub goes on, and the request counts \
+             once the callback has confirmed it.",
+        ),
         (Accepted::Later, Mode::Subscribe) => text_answer(
             StatusCode::ACCEPTED,
             "Accepted. The hub now asks the callback to confirm the subscription.",

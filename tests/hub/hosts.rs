@@ -54,7 +54,7 @@ async fn a_host_that_hangs_does_not_hold_up_the_fetches_of_others() {
 
 #[tokio::test]
 async fn hub_71_hub_72_a_synchronous_request_that_cannot_have_its_turn_is_answered_in_time_and_kept()
-{
+ {
     let scene = Scene::start().await;
     let host = HangingHost::open().await;
     host.subscribe_all(&scene).await;
