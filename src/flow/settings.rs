@@ -136,7 +136,7 @@ pub struct FetchSettings {
     /// The waits before a failed fetch is tried again; after the last it is given up.
     #[serde(with = "notation::durations")]
     pub retry: Vec<Duration>,
-    /// Fetches in flight at once.
+    /// Fetches in flight at once; of one host an eighth of them.
     pub concurrency: usize,
 }
 
@@ -156,7 +156,7 @@ impl Default for FetchSettings {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CompatSettings {
-    /// Whether `hub.verify=sync` is honoured: verified within the request, answered 204 or 409.
+    /// Whether `hub.verify=sync` is honoured: verified within the request, answered 204 or 409 (202 if that takes too long).
     pub sync_verify: bool,
     /// Whether white space around an echoed challenge is forgiven.
     pub trim_challenge: bool,
