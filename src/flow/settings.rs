@@ -136,7 +136,7 @@ pub struct FetchSettings {
     /// The waits before a failed fetch is tried again; after the last it is given up.
     #[serde(with = "notation::durations")]
     pub retry: Vec<Duration>,
-    /// Fetches in flight at once; of one host an eighth of them.
+    /// Fetches in flight at once; of one host an eighth of them, and one at least.
     pub concurrency: usize,
 }
 
