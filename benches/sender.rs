@@ -22,6 +22,7 @@ use fanfare::net::guard::Guard;
 use fanfare::net::resolve::Resolver;
 use fanfare::net::sender::{Sender, SenderLimits};
 use fanfare::net::tls::Tls;
+use hyper::Method;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio_util::task::TaskTracker;
 
@@ -62,10 +63,20 @@ async fn run(sink: &Sink, posts: usize, tasks: usize) -> f64 {
                 }
                 // Origins take turns, as keys that are hashes make them.
                 let callback = &callbacks[number * 101 % callbacks.len()];
-                let outcome = sender
-                    .post(callback, headers.clone(), body.clone(), WITHIN)
+                let exchange = sender
+                    .send(
+                        &Method::POST,
+                        callback,
+                        headers.clone(),
+                        body.clone(),
+                        WITHIN,
+                    )
                     .await;
-                assert_eq!(outcome.verdict(), Verdict::Delivered, "{outcome:?}");
+                assert_eq!(
+                    exchange.outcome.verdict(),
+                    Verdict::Delivered,
+                    "{exchange:?}"
+                );
             }
         });
     }

@@ -3,12 +3,14 @@
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
+use hyper::Method;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Hub;
 use super::gate::Permit;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
+use crate::net::sender::Exchange;
 use crate::store::Target;
 
 /// An answer within this time comes at once.
@@ -51,13 +53,14 @@ impl Hub {
         let headers = edition.headers(target.id, subscription.secret.as_ref(), method);
         let at = self.clock.now();
         let began = Instant::now();
-        let mut exchange = pin!(self.sender.post(
+        let mut exchange = pin!(self.sender.send(
+            &Method::POST,
             &subscription.callback,
             headers,
             edition.body().clone(),
             self.settings.delivery.timeout,
         ));
-        let outcome = match patience.with(SWIFT, exchange.as_mut()).await {
+        let Exchange { outcome, .. } = match patience.with(SWIFT, exchange.as_mut()).await {
             Some(outcome) => outcome,
             None => {
                 go_ahead();

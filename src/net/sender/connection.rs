@@ -139,16 +139,17 @@ impl Connection {
         }
     }
 
-    /// Posts `body` to `callback` and waits for the head of the answer.
-    pub(super) async fn post(
+    /// Sends `body` to `callback` and waits for the head of the answer.
+    pub(super) async fn send(
         &mut self,
+        method: &Method,
         callback: &CallbackUrl,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, ConnectionError> {
         match self {
-            Connection::Http1(http1) => http1.post(callback, headers, body).await,
-            Connection::Http2(http2) => http2.post(callback, headers, body).await,
+            Connection::Http1(http1) => http1.send(method, callback, headers, body).await,
+            Connection::Http2(http2) => http2.send(method, callback, headers, body).await,
         }
     }
 
@@ -180,8 +181,9 @@ impl Connection {
 }
 
 impl Http1 {
-    async fn post(
+    async fn send(
         &mut self,
+        method: &Method,
         callback: &CallbackUrl,
         mut headers: HeaderMap,
         body: Bytes,
@@ -192,7 +194,7 @@ impl Http1 {
         let target = PathAndQuery::from_maybe_shared(target).map_err(http::Error::from)?;
         let answer = self
             .requests
-            .try_send_request(request(target.into(), headers, body));
+            .try_send_request(request(method, target.into(), headers, body));
         Ok(self.drive(answer).await?)
     }
 
@@ -214,15 +216,16 @@ impl Http1 {
 }
 
 impl Http2 {
-    async fn post(
+    async fn send(
         &mut self,
+        method: &Method,
         callback: &CallbackUrl,
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, ConnectionError> {
         let url = Uri::try_from(callback.as_str()).map_err(http::Error::from)?;
         let spare = headers.clone();
-        let request = request(url, headers, body);
+        let request = request(method, url, headers, body);
         let answer = self.requests.try_send_request(request).await;
         answer.map_err(|error| {
             let error = match ConnectionError::from(error) {
@@ -239,13 +242,13 @@ impl Http2 {
     }
 }
 
-fn request(uri: Uri, mut headers: HeaderMap, body: Bytes) -> Request<Body> {
+fn request(method: &Method, uri: Uri, mut headers: HeaderMap, body: Bytes) -> Request<Body> {
     if body.is_empty() {
         // The only length that hyper leaves out.
         headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
     }
     let mut request = Request::new(Full::new(body));
-    *request.method_mut() = Method::POST;
+    *request.method_mut() = method.clone();
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     request

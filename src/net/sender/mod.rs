@@ -1,5 +1,5 @@
-//! The client that carries deliveries. A callback, headers and a body come in, one POST goes out, and what became of it
-//! comes back as an `Outcome`.
+//! The client that carries deliveries. A callback, headers and a body come in, one request goes out, and what became of it
+//! comes back as an `Exchange`.
 //!
 //! It does less than a general client, as this is the program's hottest path: no redirects (a 3xx is an answer like
 //! any other), no cookies, no decompression, no proxies, and of an answer's body only the beginning.
@@ -13,6 +13,7 @@ mod pool;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::Method;
 use hyper::body::Body as _;
 use hyper::header::HeaderMap;
 use tokio::time::{Instant, timeout_at};
@@ -40,6 +41,15 @@ pub struct Sender {
     pool: Pool,
 }
 
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The headers of the answer; none if there was no answer.
+    pub headers: HeaderMap,
+}
+
 /// When an exchange must be over.
 #[derive(Clone, Copy)]
 struct Deadline {
@@ -59,17 +69,18 @@ impl Sender {
         }
     }
 
-    /// Posts `body` to `callback`, whose query stays as it is (HUB-38, HUB-49), with its Content-Length.
+    /// Sends `body` to `callback`, whose query stays as it is (HUB-38, HUB-49), with its Content-Length.
     ///
     /// `headers` are complete but for Host and Content-Length. From connecting to the end of the answer at most
     /// `within` passes. Once the head of an answer has come, the outcome is `Answered`, whatever its body does (HUB-46).
-    pub async fn post(
+    pub async fn send(
         &self,
+        method: &Method,
         callback: &CallbackUrl,
         mut headers: HeaderMap,
         body: Bytes,
         within: Duration,
-    ) -> Outcome {
+    ) -> Exchange {
         let deadline = Deadline {
             at: Instant::now() + within,
             within,
@@ -77,20 +88,20 @@ impl Sender {
         if let Some(connection) = self.pool.take(callback.origin()) {
             let body = body.clone();
             match self
-                .exchange(connection, callback, headers, body, deadline)
+                .exchange(connection, method, callback, headers, body, deadline)
                 .await
             {
                 Err(ConnectionError::Unsent(given_back)) => headers = given_back,
-                result => return result.unwrap_or_else(protocol_failure),
+                result => return result.unwrap_or_else(|error| protocol_failure(error).into()),
             }
         }
         // Boxed, as it is rare and large: every delivery's future would be as large otherwise.
         match Box::pin(self.connect(callback, deadline)).await {
             Ok(connection) => self
-                .exchange(connection, callback, headers, body, deadline)
+                .exchange(connection, method, callback, headers, body, deadline)
                 .await
-                .unwrap_or_else(protocol_failure),
-            Err(outcome) => outcome,
+                .unwrap_or_else(|error| protocol_failure(error).into()),
+            Err(outcome) => outcome.into(),
         }
     }
 
@@ -104,14 +115,15 @@ impl Sender {
     async fn exchange(
         &self,
         mut connection: Connection,
+        method: &Method,
         callback: &CallbackUrl,
         headers: HeaderMap,
         body: Bytes,
         deadline: Deadline,
-    ) -> Result<Outcome, ConnectionError> {
-        let posting = connection.post(callback, headers, body);
-        let Ok(answer) = timeout_at(deadline.at, posting).await else {
-            return Ok(deadline.passed("connected, but no answer"));
+    ) -> Result<Exchange, ConnectionError> {
+        let sending = connection.send(method, callback, headers, body);
+        let Ok(answer) = timeout_at(deadline.at, sending).await else {
+            return Ok(deadline.passed("connected, but no answer").into());
         };
         let (head, mut body) = answer?.into_parts();
         let mut beginning = Vec::new();
@@ -123,10 +135,13 @@ impl Sender {
         if ended {
             self.pool.put_back(callback.origin(), connection);
         }
-        Ok(Outcome::Answered {
-            status: head.status.as_u16(),
-            retry_after: retry_after(&head.headers).map(|wait| wait.as_secs()),
-            excerpt: Outcome::excerpt(&beginning),
+        Ok(Exchange {
+            outcome: Outcome::Answered {
+                status: head.status.as_u16(),
+                retry_after: retry_after(&head.headers).map(|wait| wait.as_secs()),
+                excerpt: Outcome::excerpt(&beginning),
+            },
+            headers: head.headers,
         })
     }
 
@@ -176,6 +191,16 @@ impl Sender {
         self.pool.introduce(origin, &connection);
         drop(turn);
         Ok(connection)
+    }
+}
+
+impl From<Outcome> for Exchange {
+    /// An exchange without an answer.
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            headers: HeaderMap::new(),
+        }
     }
 }
 

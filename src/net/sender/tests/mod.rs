@@ -148,6 +148,17 @@ impl Sender {
         let body = Bytes::from_static(body.as_bytes());
         self.post(callback, HeaderMap::new(), body, PLENTY).await
     }
+
+    async fn post(
+        &self,
+        callback: &CallbackUrl,
+        headers: HeaderMap,
+        body: Bytes,
+        within: Duration,
+    ) -> Outcome {
+        let exchange = self.send(&Method::POST, callback, headers, body, within);
+        exchange.await.outcome
+    }
 }
 
 fn answered(status: u16, excerpt: &str) -> Outcome {

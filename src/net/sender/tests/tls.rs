@@ -107,6 +107,17 @@ async fn an_authority_from_the_file_is_trusted_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn a_client_that_checks_nothing_takes_any_certificate() {
+    let ca = TestCa::new(BOTH);
+    let receiver = receiver(&ca, |_, stream| serve_http2(stream, 1, Arc::default())).await;
+    // It does not trust this authority, as the test before shows.
+    let tls = Tls::new(None).unwrap().unchecked();
+    let sender = sender_trusting(tls, SenderLimits::default());
+    let outcome = sender.post_text(&encrypted(&receiver), "news").await;
+    assert_eq!(outcome, answered(204, ""));
+}
+
+#[tokio::test]
 async fn http2_carries_many_posts_over_one_connection() {
     const TOGETHER: usize = 50;
     let ca = TestCa::new(BOTH);
