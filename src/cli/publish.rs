@@ -33,7 +33,7 @@ pub struct PublishArgs {
     #[arg(long, value_name = "URL", env = "FANFARE_URL", hide_env_values = true, value_parser = client::hub)]
     hub: Option<Url>,
     /// What has changed
-    #[arg(value_name = "TOPIC", required = true, value_parser = client::topic)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = topic)]
     topics: Vec<TopicUrl>,
     /// Push the content in this file (- is standard input) instead of having the hub fetch it
     #[arg(long, value_name = "FILE", requires = "content_type")]
@@ -49,7 +49,7 @@ pub struct PublishArgs {
         hide_env_values = true
     )]
     token: Option<String>,
-    /// Wait until every subscriber has got it, for at most this long [without a duration: 1m]
+    /// Wait until every subscriber has got it, for 1m, or with --wait=5s for as long as that
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "1m", value_parser = notation::parse_duration)]
     wait: Option<Duration>,
@@ -151,6 +151,16 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
         return Ok(content);
     }
     std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}
+
+/// Reads an argument that is a topic. A duration is meant for `--wait`, whose value is optional and so cannot stand apart.
+fn topic(text: &str) -> Result<TopicUrl, String> {
+    match notation::parse_duration(text) {
+        Ok(_) => Err(format!(
+            "a topic is a URL; to wait for at most {text}, write --wait={text}"
+        )),
+        Err(_) => client::topic(text),
+    }
 }
 
 /// Reads an argument that is a media type.

@@ -61,12 +61,6 @@ pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
     let app = App::start(config, metrics).await?;
     // If nobody reads it, the hub runs all the same.
     let _ = say(&banner(&app, config.loopback_only()));
-    if config.public_url.is_none() && config.listen.ip().is_unspecified() {
-        tracing::warn!(
-            url = app.hub.url,
-            "nobody can reach the hub under this URL; set public_url to the one that others use"
-        );
-    }
     tracing::info!(url = app.hub.url, address = %app.address, jobs = app.taken_over, "the hub is up");
     let name = signals.next().await;
     tracing::info!(signal = name, deadline = ?config.drain_timeout, "stopping; once more to stop at once");

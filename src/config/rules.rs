@@ -23,6 +23,7 @@ pub fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     rules.pairs();
     rules.files();
     rules.tokens();
+    rules.reach();
     if rules.problems.is_empty() {
         Ok(())
     } else {
@@ -169,6 +170,22 @@ impl Rules<'_> {
                 );
                 self.refuse(key, &reason);
             }
+        }
+    }
+
+    /// Every address of the machine is none that others could be told.
+    fn reach(&mut self) {
+        let config = &self.loaded.config;
+        if config.public_url.is_none() && config.listen.ip().is_unspecified() {
+            self.refuse(
+                "listen",
+                &format!(
+                    "is every address of this machine, and subscribers would be told http://{}/; set public_url (in the \
+                     environment FANFARE_PUBLIC_URL) to the URL under which they reach the hub, such as \
+                     \"https://hub.example.org/\"",
+                    config.listen
+                ),
+            );
         }
     }
 

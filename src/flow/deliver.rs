@@ -8,6 +8,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::Hub;
 use super::gate::Permit;
+use super::pulse::Activity;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
 use crate::net::sender::Exchange;
@@ -52,6 +53,7 @@ impl Hub {
             .unwrap_or(self.settings.subscriptions.signature);
         let headers = edition.headers(target.id, subscription.secret.as_ref(), method);
         let at = self.clock.now();
+        self.work.pulse.beat(Activity::Delivery, at);
         let began = Instant::now();
         let mut exchange = pin!(self.sender.send(
             &Method::POST,
@@ -75,6 +77,7 @@ impl Hub {
             }
         };
         let took = began.elapsed();
+        self.work.pulse.beat(Activity::Delivery, at.plus(took));
         self.gates.record(permit.gate(), &outcome, took);
         drop(permit);
         self.meters.attempt(&outcome, took);

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::Hub;
+use super::pulse::Activity;
 use super::round::{Call, Carrier, acquire, wait, waiting};
 use crate::dialect::websub::Edition;
 use crate::domain::job::{Fanout, Job};
@@ -290,6 +291,8 @@ impl Run {
         if !self.hub.commit_at_last(changes.collect()).await {
             return false;
         }
+        let now = self.hub.clock.now();
+        self.hub.work.pulse.beat(Activity::Delivery, now);
         for Wait {
             target,
             due,

@@ -6,6 +6,26 @@ use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram,
 
 use crate::domain::attempt::{Outcome, Verdict};
 
+/// A number that goes up and down, as it stands now.
+#[derive(Clone, Copy, Debug)]
+pub struct Gauge {
+    /// Its name.
+    pub name: &'static str,
+    /// What it counts.
+    pub help: &'static str,
+    /// The number.
+    pub value: u64,
+}
+
+/// What a sweep has counted: too much to count whenever somebody asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Census {
+    /// Subscriptions.
+    pub subscriptions: u64,
+    /// Publications in the backlogs of all subscriptions.
+    pub waiting: u64,
+}
+
 /// The flow's counters, looked up once.
 pub struct Meters {
     delivered: Counter,
@@ -18,6 +38,32 @@ pub struct Meters {
     unverified: Counter,
     published: Counter,
     fetch_failed: Counter,
+}
+
+impl Gauge {
+    /// A gauge.
+    pub fn new(name: &'static str, help: &'static str, value: usize) -> Self {
+        let value = value as u64;
+        Self { name, help, value }
+    }
+}
+
+impl Census {
+    /// What was counted.
+    pub fn gauges(self) -> [Gauge; 2] {
+        [
+            Gauge {
+                name: "fanfare_subscriptions",
+                help: "Subscriptions, as counted by the last sweep",
+                value: self.subscriptions,
+            },
+            Gauge {
+                name: "fanfare_backlog_entries",
+                help: "Publications that wait for subscriptions, as counted by the last sweep",
+                value: self.waiting,
+            },
+        ]
+    }
 }
 
 impl Default for Meters {

@@ -21,19 +21,20 @@ pub mod gate;
 mod meters;
 mod names;
 pub mod publish;
+mod pulse;
 mod receipts;
 mod round;
 pub mod settings;
 pub mod subscribe;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod turns;
 mod verdicts;
 mod verify;
 pub mod work;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -44,8 +45,10 @@ use tokio_util::task::TaskTracker;
 
 use self::clock::{Clock, jitter};
 use self::gate::{GateRules, Gates};
-use self::meters::Meters;
+pub use self::meters::Gauge;
+use self::meters::{Census, Meters};
 use self::names::{Names, Stripes};
+use self::pulse::Activity;
 use self::receipts::Unheard;
 use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
@@ -159,6 +162,8 @@ pub struct Hub {
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
     meters: Meters,
+    /// What the last sweep has counted.
+    census: Mutex<Option<Census>>,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -219,6 +224,7 @@ impl Hub {
             unheard: Unheard::default(),
             hosts: Stripes::default(),
             meters: Meters::default(),
+            census: Mutex::default(),
             store,
             url,
             settings,
@@ -239,20 +245,60 @@ impl Hub {
         Ok(taken_over)
     }
 
-    /// When the loop last showed that it is alive.
-    pub fn last_beat(&self) -> Timestamp {
-        self.work.last_beat()
+    /// What of the work stands still, in words; nothing if it gets on. See [`pulse`].
+    pub fn stalls(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let (verify, fetch) = (
+            settings.subscriptions.verify_timeout,
+            settings.fetch.timeout,
+        );
+        let measure = |activity| {
+            let due = self.work.due(activity);
+            match activity {
+                // The topic may be fetched first.
+                Activity::Verification => (due, verify + fetch),
+                // What the topic names as itself is fetched too.
+                Activity::Fetch => (due, fetch * 2),
+                // Stragglers are no part of a job any longer.
+                Activity::Delivery => (due + self.in_flight(), settings.delivery.timeout),
+            }
+        };
+        let snapshot = self.work.pulse.snapshot(self.clock.now(), measure);
+        snapshot.stalls()
     }
 
-    /// Counts of what is going on right now, by the name of the gauge.
-    pub fn gauges(&self) -> [(&'static str, usize); 4] {
-        let in_flight = self.settings.delivery.concurrency - self.room.available_permits();
-        [
-            ("fanfare_jobs", self.work.len()),
-            ("fanfare_busy_targets", self.turns.len()),
-            ("fanfare_open_circuits", self.gates.open_circuits()),
-            ("fanfare_deliveries_in_flight", in_flight),
-        ]
+    /// What is going on right now, and what the last sweep has counted.
+    pub fn gauges(&self) -> Vec<Gauge> {
+        let census = *self.census.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = [
+            Gauge::new("fanfare_jobs", "Jobs that wait or run", self.work.len()),
+            Gauge::new(
+                "fanfare_busy_targets",
+                "Subscriptions with a delivery under way, or a backlog",
+                self.turns.len(),
+            ),
+            Gauge::new(
+                "fanfare_open_circuits",
+                "Origins that are not called for a while, since they do not answer",
+                self.gates.open_circuits(),
+            ),
+            Gauge::new(
+                "fanfare_deliveries_in_flight",
+                "Deliveries under way",
+                self.in_flight(),
+            ),
+            Gauge {
+                name: "fanfare_quarantined_rows",
+                help: "Rows of the store that could not be read and were set aside",
+                value: self.store.quarantined(),
+            },
+        ];
+        let swept = census.map(Census::gauges).into_iter().flatten();
+        now.into_iter().chain(swept).collect()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.settings.delivery.concurrency - self.room.available_permits()
     }
 
     /// The delay after so many failed attempts in a row.

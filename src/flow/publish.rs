@@ -162,9 +162,16 @@ impl Hub {
             hubs: vec![self.url.clone()],
             body: body.clone(),
         };
-        let receipt = self
-            .publish_now(topic, content, vec![Change::Host(hosted, body)])
-            .await?;
+        let mut changes = vec![Change::Host(hosted, body)];
+        if self.store.topic(url.id()).await?.is_none() {
+            // Also without subscribers it is one of the topics that the hub knows.
+            changes.push(Change::PutTopic(Topic {
+                self_url: content.self_url.clone(),
+                hubs: content.hubs.clone(),
+                ..topic.clone()
+            }));
+        }
+        let receipt = self.publish_now(topic, content, changes).await?;
         Ok(Announced {
             receipt,
             topic: url,

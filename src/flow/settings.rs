@@ -52,7 +52,7 @@ pub struct SubscriptionSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InsecureSecret {
-    /// It is accepted, with a warning in the log.
+    /// It is accepted; once the callback has confirmed, the log says so.
     Warn,
     /// The subscription request is refused.
     Refuse,

@@ -17,7 +17,7 @@ use super::verify::FIRST_ASK_AFTER;
 use crate::domain::host_pattern::HostPattern;
 use crate::domain::job::{Job, Verify};
 use crate::domain::signature::Method;
-use crate::domain::subscription::{Intent, Mode};
+use crate::domain::subscription::{Intent, Mode, Subscription};
 use crate::domain::value::{CallbackUrl, Secret, TargetId, TopicUrl};
 use crate::net::guard::Guard;
 use crate::store::{Change, StoreError};
@@ -112,15 +112,19 @@ impl Hub {
         }
     }
 
-    /// Ends a subscription and tells the callback why. False if there is none.
+    /// Ends a subscription and tells the callback why. What has ended comes back; `None` if there was none.
     ///
     /// # Errors
     /// The store's.
-    pub async fn deny(&self, target: TargetId, reason: String) -> Result<bool, StoreError> {
-        let Some(subscription) = self.store.subscription(target).await? else {
-            return Ok(false);
+    pub async fn deny(
+        &self,
+        target: TargetId,
+        reason: &str,
+    ) -> Result<Option<Subscription>, StoreError> {
+        let Some(ended) = self.store.subscription(target).await? else {
+            return Ok(None);
         };
-        let job = self.denial(&subscription.topic, &subscription.callback, reason);
+        let job = self.denial(&ended.topic, &ended.callback, reason.to_owned());
         let end = Change::End {
             target,
             verified_at: None,
@@ -129,7 +133,8 @@ impl Hub {
             .commit(vec![end, Change::Put(job.clone())])
             .await?;
         self.work.schedule(job);
-        Ok(true)
+        tracing::info!(%target, topic = ended.topic.without_query(), origin = ended.callback.origin(), reason, "denied by the administrator");
+        Ok(Some(ended))
     }
 
     /// Ends a subscription without a word to the callback. False if there is none.
@@ -137,14 +142,15 @@ impl Hub {
     /// # Errors
     /// The store's.
     pub async fn end(&self, target: TargetId) -> Result<bool, StoreError> {
-        if self.store.subscription(target).await?.is_none() {
+        let Some(ended) = self.store.subscription(target).await? else {
             return Ok(false);
-        }
+        };
         let end = Change::End {
             target,
             verified_at: None,
         };
         self.store.commit(vec![end]).await?;
+        tracing::info!(%target, topic = ended.topic.without_query(), origin = ended.callback.origin(), "deleted by the administrator");
         Ok(true)
     }
 
@@ -258,12 +264,8 @@ impl Hub {
                             .into(),
                     );
                 }
-                InsecureSecret::Warn => {
-                    tracing::warn!(
-                        origin = request.callback.origin(),
-                        "a secret for a callback without https"
-                    );
-                }
+                // It is told once the callback has confirmed: strangers could fill the log otherwise.
+                InsecureSecret::Warn => {}
             }
         }
         Ok(())

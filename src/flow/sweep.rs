@@ -1,13 +1,14 @@
 //! The sweep: leases that ended, receipts that are old, topics that nobody needs; and, where the operator wants it, the
-//! question before a lease ends (HUB-75).
+//! question before a lease ends (HUB-75). While it is at it, it counts.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::Hub;
 use super::clock::new_id;
-use crate::domain::job::{Job, Verify};
+use super::meters::Census;
+use crate::domain::job::{Job, JobId, Verify};
 use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::subscription::{Intent, Mode, Subscription};
 use crate::domain::topic::Topic;
@@ -37,9 +38,14 @@ impl Hub {
     /// # Errors
     /// The store's; what was swept before stays swept.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        self.sweep_subscriptions().await?;
+        let subscriptions = self.sweep_subscriptions().await?;
         self.sweep_receipts().await?;
         self.sweep_topics().await?;
+        let waiting = self.count_waiting().await?;
+        *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(Census {
+            subscriptions,
+            waiting,
+        });
         self.gates.prune();
         self.sender.prune();
         Ok(())
@@ -51,8 +57,10 @@ impl Hub {
         (shortest / 4).clamp(Duration::from_millis(500), Duration::from_secs(150))
     }
 
-    async fn sweep_subscriptions(&self) -> Result<(), StoreError> {
+    /// How many are left comes back.
+    async fn sweep_subscriptions(&self) -> Result<u64, StoreError> {
         let mut after: Option<TargetId> = None;
+        let mut live = 0;
         let mut about_to_lapse = HashSet::new();
         loop {
             let page = self.store.subscriptions(after, PAGE).await?;
@@ -68,7 +76,10 @@ impl Hub {
                         target: target.id,
                         verified_at: Some(target.subscription.verified_at),
                     });
-                } else if self.is_to_refresh(&target.subscription, now) {
+                    continue;
+                }
+                live += 1;
+                if self.is_to_refresh(&target.subscription, now) {
                     about_to_lapse.insert(target.id);
                     if !self.is_asked(&target) {
                         let verified_at = target.subscription.verified_at;
@@ -91,7 +102,25 @@ impl Hub {
         }
         self.refreshed
             .retain(|target, _| about_to_lapse.contains(target));
-        Ok(())
+        Ok(live)
+    }
+
+    /// How many publications are in the backlogs.
+    async fn count_waiting(&self) -> Result<u64, StoreError> {
+        let mut after: Option<JobId> = None;
+        let mut count = 0;
+        loop {
+            let page = self.store.jobs(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = Some(last.id());
+            let entries = page.iter().map(|job| match job {
+                Job::Backlog(backlog) => backlog.entries,
+                _ => 0,
+            });
+            count += entries.sum::<u64>();
+        }
     }
 
     fn is_to_refresh(&self, subscription: &Subscription, now: Timestamp) -> bool {

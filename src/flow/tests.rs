@@ -21,7 +21,7 @@ use crate::store::{BacklogLimits, SledStore, StoreOptions};
 const PLENTY: Duration = Duration::from_secs(30);
 
 /// A hub whose loop does not run.
-pub(super) fn hub(folder: &TempDir) -> Arc<Hub> {
+pub(crate) fn hub(folder: &TempDir) -> Arc<Hub> {
     let options = StoreOptions {
         cache_bytes: 16 << 20,
         backlog: BacklogLimits {

@@ -13,6 +13,7 @@ use super::verdicts::Verdict;
 use crate::domain::job::{Deny, Job, JobId, Verify};
 use crate::domain::subscription::{Denial, Intent, Mode, repeats_challenge};
 use crate::domain::value::{CallbackUrl, Timestamp, TopicUrl};
+use crate::net::guard::Guard;
 use crate::store::{Change, StoreError};
 
 /// What came of asking.
@@ -189,6 +190,9 @@ impl Hub {
         self.meters.verified(true);
         let subscription = intent.confirmed(asked_at, previous.as_ref());
         tracing::info!(%target, topic = intent.topic.without_query(), origin = intent.callback.origin(), lease_s = intent.lease_seconds, renewed = previous.is_some(), "subscribed");
+        if intent.secret.is_some() && is_overheard(&intent.callback) {
+            tracing::info!(%target, origin = intent.callback.origin(), "the secret came without https: others may have read it");
+        }
         Ok(Ok(Change::Activate(subscription)))
     }
 
@@ -227,5 +231,44 @@ impl Hub {
     }
 }
 
+/// Whether what goes to a callback passes through networks of others in plain text (HUB-04): not if it is this machine, or
+/// an address that is reached only because the operator allows it.
+fn is_overheard(callback: &CallbackUrl) -> bool {
+    let Ok(url) = Url::parse(callback.as_str()) else {
+        return false;
+    };
+    let is_local = |name: &str| name == "localhost" || name.ends_with(".localhost");
+    let on_this_machine = url.domain().is_some_and(is_local);
+    let public_only = Guard::callbacks(Vec::new());
+    !callback.is_https() && !on_this_machine && public_only.check_url(&url).is_ok()
+}
+
 /// The pause before a callback is asked: it may not yet have noted down that it subscribes.
 pub(super) const FIRST_ASK_AFTER: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_overheard_only_on_the_way_through_networks_of_others() {
+        let overheard = |url| is_overheard(&CallbackUrl::parse(url).expect("a callback"));
+        for url in [
+            "http://reader.example/cb",
+            "http://1.1.1.1/",
+            "http://[2606:4700::7]/",
+        ] {
+            assert!(overheard(url), "{url}");
+        }
+        for url in [
+            "https://reader.example/cb",
+            "http://127.0.0.1:9/",
+            "http://localhost/",
+            "http://a.localhost/",
+            "http://[::1]/",
+            "http://10.1.2.3/",
+        ] {
+            assert!(!overheard(url), "{url}");
+        }
+    }
+}

@@ -10,7 +10,6 @@
 mod places;
 mod queue;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ pub use self::queue::Capacity;
 use self::queue::Queue;
 use super::Hub;
 use super::clock::Clock;
+use super::pulse::{Activity, Pulse};
 use crate::domain::job::{Job, JobId};
 use crate::domain::value::Timestamp;
 use crate::store::StoreError;
@@ -35,7 +35,8 @@ const PAGE: usize = 1_000;
 pub struct Work {
     queue: Mutex<Queue>,
     woken: Notify,
-    beat: AtomicU64,
+    /// Whether it gets on.
+    pub pulse: Pulse,
 }
 
 impl Work {
@@ -44,7 +45,7 @@ impl Work {
         Self {
             queue: Mutex::new(Queue::new(capacity)),
             woken: Notify::new(),
-            beat: AtomicU64::new(0),
+            pulse: Pulse::default(),
         }
     }
 
@@ -60,9 +61,9 @@ impl Work {
         self.woken.notify_one();
     }
 
-    /// When the loop last showed that it is alive.
-    pub fn last_beat(&self) -> Timestamp {
-        Timestamp(self.beat.load(Ordering::Relaxed))
+    /// How many jobs of an activity are due, be it that they run or that they wait for a place.
+    pub fn due(&self, activity: Activity) -> usize {
+        self.lock().due(activity)
     }
 
     /// How many jobs wait or run.
@@ -86,7 +87,7 @@ impl Work {
 /// The store's.
 pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
     // The loop begins right after this; until it has gone round once it is as alive as it can be.
-    hub.work.beat.store(hub.clock.now().0, Ordering::Relaxed);
+    hub.work.pulse.go_round(hub.clock.now());
     let mut after: Option<JobId> = None;
     let mut count = 0;
     loop {
@@ -124,11 +125,12 @@ pub async fn take_over(hub: &Hub) -> Result<usize, StoreError> {
 pub async fn run(hub: Arc<Hub>) {
     while !hub.stop.is_cancelled() {
         let now = hub.clock.now();
-        hub.work.beat.store(now.0, Ordering::Relaxed);
+        hub.work.pulse.go_round(now);
         let next_due = {
             let mut queue = hub.work.lock();
             queue.ripen(now);
             while let Some(job) = queue.start_next() {
+                hub.work.pulse.beat(Activity::of(&job), now);
                 hub.tracker.spawn(run_one(Arc::clone(&hub), job));
             }
             queue.next_due()
@@ -188,6 +190,8 @@ impl Drop for Run {
                 None
             }
         };
+        let now = self.clock.now();
+        self.work.pulse.beat(Activity::of(&self.job), now);
         let mut queue = self.work.lock();
         match follow_ups {
             Some(follow_ups) => {
@@ -196,7 +200,7 @@ impl Drop for Run {
                     queue.postpone(job, due);
                 }
             }
-            None => queue.postpone(self.job.clone(), self.clock.now().plus(PAUSE)),
+            None => queue.postpone(self.job.clone(), now.plus(PAUSE)),
         }
         queue.ended(&self.job);
         drop(queue);

@@ -19,6 +19,8 @@ use crate::store::{StoreError, Target};
 const BODY_MAX_BYTES: usize = 16 * 1024;
 /// The longest reason, in bytes: it goes into a URL.
 const REASON_MAX_BYTES: usize = 500;
+/// The reason where the administrator gives none.
+const NO_REASON: &str = "the administrator of the hub has ended this subscription";
 /// The most publications in a backlog that are counted.
 const BACKLOG_COUNTED: usize = 1_000;
 
@@ -110,31 +112,52 @@ pub async fn end(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> 
     }
 }
 
-/// `POST /api/v1/subscriptions/<id>/deny`: ends it and tells the callback why (HUB-24, HUB-25).
+/// `POST /api/v1/subscriptions/<id>/deny`: ends it and tells the callback why (HUB-24, HUB-25). An empty body is a denial
+/// without a reason of its own.
 pub async fn deny(site: &Site, mut call: Call, id: &str) -> Result<Answer, Problem> {
     site.tokens.require(Role::Admin, &call.headers)?;
     let target = target_id(id)?;
     let body = call.read_body(BODY_MAX_BYTES, &site.limits).await?;
-    let denial: Denial = serde_json::from_slice(&body).map_err(|error| {
-        Problem::Invalid(format!("the body is not {{\"reason\": \"...\"}}: {error}"))
-    })?;
-    let length = denial.reason.len();
+    let denial: Denial = match body.trim_ascii() {
+        b"" => Denial::default(),
+        body => serde_json::from_slice(body).map_err(|error| {
+            Problem::Invalid(format!("the body is not {{\"reason\": \"...\"}}: {error}"))
+        })?,
+    };
+    let reason = denial.reason.as_deref().unwrap_or(NO_REASON);
+    let length = reason.len();
     if !(1..=REASON_MAX_BYTES).contains(&length) {
         return Err(Problem::Invalid(format!(
-            "reason is {length} bytes long; write 1 to {REASON_MAX_BYTES}"
+            "reason is {length} bytes long; write 1 to {REASON_MAX_BYTES}, or leave it out"
         )));
     }
-    match site.hub.deny(target, denial.reason).await? {
-        true => Ok(empty_answer(StatusCode::ACCEPTED)),
-        false => Err(unknown(id)),
-    }
+    let ended = site.hub.deny(target, reason).await?;
+    let ended = ended.ok_or_else(|| unknown(id))?;
+    let denied = DeniedView {
+        id: target.to_string(),
+        topic: ended.topic,
+        callback: ended.callback,
+        state: "denied",
+        reason,
+    };
+    Ok(json_answer(StatusCode::ACCEPTED, &denied))
 }
 
 /// The body of a denial.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Denial {
-    reason: String,
+    reason: Option<String>,
+}
+
+/// What a denial has done: the subscription has ended, and its callback will be told why.
+#[derive(Serialize)]
+struct DeniedView<'a> {
+    id: String,
+    topic: TopicUrl,
+    callback: CallbackUrl,
+    state: &'static str,
+    reason: &'a str,
 }
 
 /// What to look for, whatever its case; nothing finds everything.
@@ -176,11 +199,20 @@ fn topic_id(text: &str) -> Option<TopicId> {
 }
 
 fn target_id(id: &str) -> Result<TargetId, Problem> {
-    TargetId::parse(id).ok_or_else(|| unknown(id))
+    TargetId::parse(id).ok_or_else(|| {
+        Problem::NotFound(format!(
+            "{:?} is not the id of a subscription; that is 64 hexadecimal digits, the \"id\" of an item of \
+             /api/v1/subscriptions",
+            shown(id)
+        ))
+    })
 }
 
 fn unknown(id: &str) -> Problem {
-    Problem::NotFound(format!("there is no subscription {:?}", shown(id)))
+    Problem::NotFound(format!(
+        "there is no subscription {:?}, or no longer; /api/v1/subscriptions lists those that there are",
+        shown(id)
+    ))
 }
 
 /// A topic as the API shows it.

@@ -9,13 +9,12 @@ use warp::http::StatusCode;
 use super::problem::{text_answer, typed};
 use super::{Answer, Site};
 use crate::domain::value::Timestamp;
+use crate::flow::Gauge;
 
 /// How long the store may take to write a row.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long an answer of the store holds, so that asking does not wear out the disk.
 const PROBE_HOLDS: Duration = Duration::from_secs(1);
-/// How old the loop's last sign of life may be.
-const BEAT_MAX_AGE: Duration = Duration::from_secs(5);
 
 /// What the store said last, and when; asked by one request at a time.
 #[derive(Default)]
@@ -26,18 +25,10 @@ pub fn live() -> Answer {
     text_answer(StatusCode::OK, "alive")
 }
 
-/// The store can write, and the loop that runs the jobs goes round; otherwise 503 and what is wrong.
+/// The store can write, and the work gets on (see `flow::pulse`); otherwise 503 and what is wrong.
 pub async fn ready(site: &Site) -> Answer {
-    let silent = site.hub.clock.now().since(site.hub.last_beat());
-    let stuck = (silent > BEAT_MAX_AGE)
-        .then(|| format!("the delivery loop has not moved for {} s", silent.as_secs()));
-    let reasons: Vec<String> = site
-        .readiness
-        .store(site)
-        .await
-        .into_iter()
-        .chain(stuck)
-        .collect();
+    let store = site.readiness.store(site).await;
+    let reasons: Vec<String> = store.into_iter().chain(site.hub.stalls()).collect();
     match reasons.is_empty() {
         true => text_answer(StatusCode::OK, "ready"),
         false => text_answer(StatusCode::SERVICE_UNAVAILABLE, &reasons.join("\n")),
@@ -47,13 +38,12 @@ pub async fn ready(site: &Site) -> Answer {
 /// The counters, with what is going on right now.
 pub fn metrics(site: &Site) -> Answer {
     let mut text = (site.metrics)();
-    let mut gauge = |name: &str, value: u64| {
-        let _ = writeln!(text, "# TYPE {name} gauge\n{name} {value}");
-    };
-    for (name, value) in site.hub.gauges() {
-        gauge(name, value as u64);
+    for Gauge { name, help, value } in site.hub.gauges() {
+        let _ = writeln!(
+            text,
+            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
+        );
     }
-    gauge("fanfare_quarantined_rows", site.hub.store.quarantined());
     typed(
         StatusCode::OK,
         "text/plain; version=0.0.4; charset=utf-8",
@@ -88,5 +78,34 @@ async fn probe(site: &Site) -> Option<String> {
             "the store has not written a row within {} s",
             PROBE_TIMEOUT.as_secs()
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::flow::tests::hub;
+    use crate::web::settings::LimitSettings;
+    use crate::web::{Tokens, Web};
+
+    #[tokio::test]
+    async fn ready_means_that_the_loop_goes_round() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        let site = Site::new(Web {
+            hub: Arc::clone(&hub),
+            limits: LimitSettings::default(),
+            tokens: Tokens::new([0; 32], Vec::new()),
+            metrics: Arc::new(String::new),
+        });
+        let asleep = ready(&site).await;
+        assert_eq!(asleep.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let told = String::from_utf8_lossy(asleep.body());
+        assert!(told.contains("the loop that starts jobs"), "{told}");
+        hub.start().await.expect("the loop starts");
+        assert_eq!(ready(&site).await.status(), StatusCode::OK);
+        hub.store.close().await.expect("closed");
     }
 }

@@ -49,8 +49,11 @@ pub async fn take(site: &Site, call: &Call, topic: &str, body: Bytes) -> Result<
             .collect(),
         body,
     };
-    let said = format!("Accepted. The hub now sends this to the subscribers of {topic}.");
     let receipt = site.hub.push(topic, content).await?;
+    let said = format!(
+        "Accepted. What becomes of it: {}",
+        site.receipt_url(receipt)
+    );
     Ok(with_receipt(
         site,
         text_answer(StatusCode::ACCEPTED, &said),

@@ -1,6 +1,6 @@
 //! Fields in, a typed hub request out, or the first thing that is wrong with it in words. Pure.
 //!
-//! Parameters that are not understood are ignored (HUB-07). Of a parameter that was sent twice the first counts, except
+//! Parameters that are not understood are ignored (HUB-07). A parameter that was sent twice must say the same twice, except
 //! where lists are meant.
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ pub fn read(
 ) -> Result<HubRequest, Problem> {
     let subscription =
         |mode| read_subscription(mode, fields, from, limits).map(HubRequest::Subscription);
-    match fields.first("hub.mode").unwrap_or_default() {
+    match single(fields, "hub.mode")?.unwrap_or_default() {
         "subscribe" => subscription(Mode::Subscribe),
         "unsubscribe" => subscription(Mode::Unsubscribe),
         "publish" => read_ping(fields, limits).map(HubRequest::Ping),
@@ -81,8 +81,9 @@ fn read_subscription(
     from: Option<&str>,
     limits: &LimitSettings,
 ) -> Result<Request, Problem> {
-    let topic = read_topic("hub.topic", required(fields, "hub.topic")?, limits)?;
-    let callback = required(fields, "hub.callback")?;
+    let topic = required(fields, "hub.topic", "https://example.org/feed")?;
+    let topic = read_topic("hub.topic", topic, limits)?;
+    let callback = required(fields, "hub.callback", "https://you.example/callback")?;
     let callback = read_url("hub.callback", callback, limits, CallbackUrl::parse)?;
     let verify_token = read_verify_token(fields, limits)?;
     // What only a subscription needs does not stand in the way of ending one (HUB-06).
@@ -154,13 +155,30 @@ fn read_named(name: &str, value: &str, limits: &LimitSettings) -> Result<Named, 
     }
 }
 
-fn required<'a>(fields: &'a Fields, name: &str) -> Result<&'a str, Problem> {
-    match fields.first(name) {
+fn required<'a>(fields: &'a Fields, name: &str, example: &str) -> Result<&'a str, Problem> {
+    match single(fields, name)? {
         Some(value) if !value.is_empty() => Ok(value),
         _ => invalid(format!(
-            "{name} is missing; send an absolute http or https URL, such as https://example.org/feed"
+            "{name} is missing; send an absolute http or https URL, such as {example}"
         )),
     }
+}
+
+/// The value of a parameter that has one. Which of several is meant only the client knows.
+fn single<'a>(fields: &'a Fields, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut values = fields.all(name);
+    let first = values.next();
+    let Some((first, other)) = first.zip(values.find(|other| Some(*other) != first)) else {
+        return Ok(first);
+    };
+    let is_secret = matches!(name, "hub.secret" | "hub.verify_token");
+    let values = match is_secret {
+        true => String::new(),
+        false => format!(", {:?} and {:?}", shown(first), shown(other)),
+    };
+    invalid(format!(
+        "{name} was sent with two different values{values}; send one"
+    ))
 }
 
 fn read_url<U>(
@@ -181,7 +199,7 @@ fn read_url<U>(
 
 /// The value is never shown: it is secret.
 fn read_secret(fields: &Fields) -> Result<Option<Secret>, Problem> {
-    let Some(text) = fields.first("hub.secret").filter(|text| !text.is_empty()) else {
+    let Some(text) = single(fields, "hub.secret")?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     Secret::parse(text).map(Some).or_else(|length| {
@@ -193,7 +211,9 @@ fn read_secret(fields: &Fields) -> Result<Option<Secret>, Problem> {
 
 /// Missing and empty is "as the hub likes"; a number too large to count is as large as a number can be.
 fn read_lease(fields: &Fields) -> Result<Option<u64>, Problem> {
-    let text = fields.first("hub.lease_seconds").unwrap_or_default().trim();
+    let text = single(fields, "hub.lease_seconds")?
+        .unwrap_or_default()
+        .trim();
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return invalid(format!(
             "hub.lease_seconds: {:?} is not a number of seconds; send digits only, such as 864000, or leave it out",
@@ -204,10 +224,7 @@ fn read_lease(fields: &Fields) -> Result<Option<u64>, Problem> {
 }
 
 fn read_method(fields: &Fields) -> Result<Option<Method>, Problem> {
-    let Some(text) = fields
-        .first("hub.signature")
-        .filter(|text| !text.is_empty())
-    else {
+    let Some(text) = single(fields, "hub.signature")?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
     Method::parse(text).map(Some).ok_or_else(|| {
@@ -221,7 +238,7 @@ fn read_method(fields: &Fields) -> Result<Option<Method>, Problem> {
 
 /// An empty token is none.
 fn read_verify_token(fields: &Fields, limits: &LimitSettings) -> Result<Option<String>, Problem> {
-    let token = fields.first("hub.verify_token").unwrap_or_default();
+    let token = single(fields, "hub.verify_token")?.unwrap_or_default();
     let (length, most) = (token.len(), limits.url_bytes);
     if length > most {
         return invalid(format!(

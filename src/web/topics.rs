@@ -28,11 +28,15 @@ pub async fn put(site: &Site, mut call: Call) -> Result<Answer, Problem> {
         .read_body(site.limits.publication_body, &site.limits)
         .await?;
     let announced = site.hub.host(&name, media_type, body).await?;
-    let (status, verb) = match announced.created {
-        true => (StatusCode::CREATED, "Created"),
-        false => (StatusCode::OK, "Updated"),
+    let status = match announced.created {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
     };
-    let said = format!("{verb}: {}", announced.topic);
+    let said = format!(
+        "Kept at {}. What becomes of it: {}",
+        announced.topic,
+        site.receipt_url(announced.receipt)
+    );
     Ok(with_receipt(
         site,
         text_answer(status, &said),

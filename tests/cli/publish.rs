@@ -220,6 +220,11 @@ fn refusals_are_repeated_and_misuse_is_explained() {
             &["publish", "--wait=soon", "http://t.example/"],
             "is not a duration",
         ),
+        (
+            &["publish", "--wait", "5s", "http://t.example/"],
+            "write --wait=5s",
+        ),
+        (&["publish", "--wait", "5s"], "write --wait=5s"),
     ] {
         let done = fanfare(args);
         assert_eq!(done.code, Some(2), "{args:?}");

@@ -177,7 +177,7 @@ fn only_a_loopback_hub_is_loopback_only() {
         "listen = \"[::1]:80\"\npublic_url = \"http://localhost/\""
     ));
     assert!(!loopback_only("public_url = \"https://hub.example.org/\""));
-    assert!(!loopback_only("listen = \"0.0.0.0:8080\""));
+    assert!(!loopback_only("listen = \"10.0.0.1:8080\""));
     assert!(!loopback_only(
         "listen = \"0.0.0.0:8080\"\npublic_url = \"http://127.0.0.1/\""
     ));

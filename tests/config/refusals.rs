@@ -241,6 +241,26 @@ fn values_that_cannot_work_are_refused() {
 }
 
 #[test]
+fn an_address_that_nobody_can_be_told_needs_a_public_url() {
+    for address in ["0.0.0.0:8080", "[::]:8080"] {
+        let listen = format!("listen = {address:?}");
+        assert_eq!(
+            refusals(&listen, &[]),
+            [format!(
+                "config.toml:1: {listen} is every address of this machine, and subscribers would be told http://{address}/; \
+                 set public_url (in the environment FANFARE_PUBLIC_URL) to the URL under which they reach the hub, such as \
+                 \"https://hub.example.org/\""
+            )]
+        );
+        let named = [("FANFARE_PUBLIC_URL", "http://192.168.1.5:8080/")];
+        assert!(load(&listen, &named).is_ok());
+    }
+    for reached in ["127.0.0.1:8080", "192.168.1.5:8080"] {
+        assert!(load("", &[("FANFARE_LISTEN", reached)]).is_ok());
+    }
+}
+
+#[test]
 fn secrets_are_printed_nowhere() {
     let secrets = ["hunter2hunter2hunter2", "publisher-publisher-1"];
     let toml = format!(

@@ -1,11 +1,11 @@
-//! The API of the administrator, receipts, and what a supervisor asks: who may see what, pages, searches, decisions.
+//! The API of the administrator, and receipts: who may see what, pages, searches, decisions.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
 use crate::support::client::bearer;
-use crate::support::{ADMIN, Hub, PUBLISHER, Reply, Scene, TOPIC, form};
+use crate::support::{Hub, PUBLISHER, Reply, Scene, TOPIC, eventually, form};
 
 #[tokio::test]
 async fn administration_takes_the_administrators_token() {
@@ -68,12 +68,7 @@ async fn a_subscription_is_shown_without_its_secret() {
         .secret("hush")
         .lease(1_000);
     let shown = request.field("hub.signature", "sha512").active().await;
-    let names: BTreeSet<_> = shown
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let names = names(&shown);
     let expected = [
         "id",
         "topic",
@@ -186,34 +181,6 @@ async fn lists_come_in_pages_and_can_be_searched() {
 }
 
 #[tokio::test]
-async fn an_administrator_deletes_a_subscription_without_a_word_to_the_callback() {
-    let scene = Scene::start().await;
-    let callback = scene.subscriber.callback("/cb");
-    let subscription = scene.hub.subscribe(TOPIC, callback.url()).active().await;
-    let path = format!(
-        "/api/v1/subscriptions/{}",
-        subscription["id"].as_str().expect("an id")
-    );
-    let admin = [("Authorization", &*bearer(ADMIN))];
-    scene
-        .hub
-        .request("DELETE", &path, &admin, b"")
-        .await
-        .expect(204);
-    scene
-        .hub
-        .request("DELETE", &path, &admin, b"")
-        .await
-        .expect(404);
-    assert_eq!(
-        scene.hub.publish_text(TOPIC, "news").await["state"],
-        "unheard"
-    );
-    scene.retries_are_over("/later").await;
-    assert!(callback.denials().is_empty());
-}
-
-#[tokio::test]
 async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
     let scene = Scene::with(&[("delivery.retry", "1h")]).await;
     for number in 0..5 {
@@ -222,11 +189,7 @@ async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
             .await
             .always(Reply::status(500));
     }
-    let answer = scene
-        .hub
-        .push(TOPIC, "text/plain", b"news")
-        .await
-        .expect(202);
+    let answer = scene.hub.push_text(TOPIC, "news").await;
     let receipt = scene
         .hub
         .receipt_when(&answer, |receipt| receipt["in_backlog"] == 5)
@@ -239,12 +202,7 @@ async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
         "{}",
         answer.location()
     );
-    let names: BTreeSet<_> = receipt
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let names = names(&receipt);
     let expected = [
         "id",
         "topic",
@@ -288,48 +246,41 @@ async fn a_receipt_needs_no_token_but_its_missing_targets_do() {
 }
 
 #[tokio::test]
-async fn a_supervisor_sees_that_it_lives_and_what_it_does() {
-    let scene = Scene::start().await;
-    scene.hub.get("/livez").await.expect(200);
-    scene.hub.get("/readyz").await.expect(200);
-    scene.subscribed(TOPIC, "/cb").await;
-    scene.hub.publish_text(TOPIC, "news").await;
-    let metrics = scene.hub.get("/metrics").await.expect(200);
-    assert!(
-        metrics
-            .header("content-type")
-            .expect("a type")
-            .starts_with("text/plain")
-    );
-    let text = metrics.text();
-    assert!(
-        text.lines()
-            .any(|line| line.starts_with("fanfare_") && line.ends_with(" 1")),
-        "{text}"
-    );
-    assert!(!text.contains(TOPIC), "metrics have no label without bound");
+async fn a_hosted_topic_is_listed_though_nobody_subscribes() {
+    let hub = Hub::start().await;
+    hub.put_topic("quiet", "text/plain", b"sh")
+        .await
+        .expect(201);
+    let listed = async || {
+        let page = hub.admin_get("/api/v1/topics").await.expect(200).json();
+        page["items"].as_array().expect("items").clone()
+    };
+    let items = listed().await;
+    assert_eq!(items.len(), 1, "{items:#?}");
+    let url = format!("{}topics/quiet", hub.url);
+    assert_eq!(items[0]["url"], url);
+    assert_eq!(items[0]["self"], url);
+    assert_eq!(items[0]["hubs"], serde_json::json!([hub.url]));
+    assert_eq!(items[0]["subscribers"], 0);
+    let publisher = [("Authorization", &*bearer(PUBLISHER))];
+    let gone = hub.request("DELETE", "/topics/quiet", &publisher, b"");
+    gone.await.expect(204);
+    eventually("the end of the topic", async || {
+        listed().await.is_empty().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
-    let mut scene = Scene::start().await;
-    let callback = scene.subscribed(TOPIC, "/cb").await;
-    callback.script([Reply::status(200).after(std::time::Duration::from_millis(700))]);
-    let answer = scene
-        .hub
-        .push(TOPIC, "text/plain", b"news")
-        .await
-        .expect(202);
-    callback.delivery(1).await;
-    let status = scene.hub.terminate().await;
-    assert!(status.success(), "{status}");
-    scene.hub.start_again().await;
-    assert_eq!(scene.hub.ended(&answer).await["delivered"], 1);
-    assert_eq!(
-        callback.deliveries().len(),
-        1,
-        "what was in flight was waited for"
-    );
+async fn what_is_not_an_id_is_told_what_one_looks_like() {
+    let hub = Hub::start().await;
+    for id in ["zz", "767352e5", "%20"] {
+        let answer = hub.admin_get(&format!("/api/v1/subscriptions/{id}")).await;
+        let told = answer.expect(404).text();
+        for words in ["64 hexadecimal digits", "/api/v1/subscriptions"] {
+            assert!(told.contains(words), "{told}");
+        }
+    }
 }
 
 #[track_caller]
@@ -345,4 +296,10 @@ fn is_an_error(answer: &crate::support::Response) {
         "{}",
         answer.text()
     );
+}
+
+/// The names in an object.
+fn names(object: &Value) -> BTreeSet<&str> {
+    let fields = object.as_object().expect("an object");
+    fields.keys().map(String::as_str).collect()
 }

@@ -11,6 +11,7 @@ use std::collections::{BinaryHeap, HashMap, VecDeque};
 use super::places::Places;
 use crate::domain::job::Job;
 use crate::domain::value::{TargetId, Timestamp, TopicId};
+use crate::flow::pulse::Activity;
 
 /// One host has at most one in so many places of a kind: many hosts have to hang before others wait, and one alone still gets
 /// enough done.
@@ -33,6 +34,8 @@ pub struct Capacity {
 pub(super) struct Queue {
     capacity: Capacity,
     len: usize,
+    /// Of each activity, the jobs that are due and have not ended.
+    due: [usize; Activity::ALL.len()],
     later: BinaryHeap<Reverse<(Timestamp, u64)>>,
     jobs: HashMap<u64, Job>,
     next: u64,
@@ -70,6 +73,7 @@ impl Queue {
         Self {
             capacity,
             len: 0,
+            due: [0; Activity::ALL.len()],
             later: BinaryHeap::new(),
             jobs: HashMap::new(),
             next: 0,
@@ -110,6 +114,7 @@ impl Queue {
     /// A job that was started has ended: it leaves all its places.
     pub(super) fn ended(&mut self, job: &Job) {
         self.len -= 1;
+        self.due[Activity::of(job) as usize] -= 1;
         if let Some(next) = self.kinds.leave(&kind(job)) {
             self.ready.push_back(next);
         }
@@ -128,12 +133,18 @@ impl Queue {
         self.later.peek().map(|Reverse((due, _))| *due)
     }
 
+    /// How many jobs of an activity are due and have not ended.
+    pub(super) fn due(&self, activity: Activity) -> usize {
+        self.due[activity as usize]
+    }
+
     /// How many jobs wait or run.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
     fn enter_lane(&mut self, job: Job) {
+        self.due[Activity::of(&job) as usize] += 1;
         if let Some(job) = self.lanes.enter(lane(&job), 1, job) {
             self.enter_host(job);
         }

@@ -108,6 +108,36 @@ fn hub_03_a_secret_is_counted_in_bytes_and_never_shown() {
 }
 
 #[test]
+fn a_parameter_that_is_no_list_has_one_value() {
+    let twice = |field, value| subscription("subscribe", &[(field, value), (field, "60")]);
+    for (field, value) in [
+        ("hub.mode", "unsubscribe"),
+        ("hub.topic", "http://other.example/"),
+        ("hub.callback", "http://other.example/"),
+        ("hub.lease_seconds", "61"),
+        ("hub.signature", "sha1"),
+    ] {
+        refuses(twice(field, value), &[field, "two different values", value]);
+    }
+    for field in ["hub.secret", "hub.verify_token"] {
+        refuses(twice(field, "hush"), &[field, "two different values"]);
+        assert!(
+            !twice(field, "hush")
+                .unwrap_err()
+                .to_string()
+                .contains("hush")
+        );
+    }
+    assert_eq!(
+        twice("hub.lease_seconds", "60").unwrap().lease_seconds,
+        Some(60),
+        "the same twice is no riddle"
+    );
+    let leaving = [("hub.secret", "one"), ("hub.secret", "two")];
+    assert!(subscription("unsubscribe", &leaving).is_ok(), "HUB-06");
+}
+
+#[test]
 fn a_signature_method_is_one_of_four() {
     let method = |text| subscription("subscribe", &[("hub.signature", text)]);
     assert_eq!(method("sha384").unwrap().method, Some(Method::Sha384));
@@ -166,8 +196,9 @@ fn hub_63_from_is_kept_up_to_its_limit() {
 fn hub_17_urls_are_absolute_http_and_not_too_long() {
     for field in ["hub.topic", "hub.callback"] {
         let with = |value: &str| {
-            let mut pairs = vec![("hub.mode", "subscribe"), (field, value)];
-            pairs.extend([("hub.topic", TOPIC), ("hub.callback", CALLBACK)]);
+            let mut pairs = vec![("hub.topic", TOPIC), ("hub.callback", CALLBACK)];
+            pairs.retain(|(name, _)| *name != field);
+            pairs.extend([("hub.mode", "subscribe"), (field, value)]);
             read(&pairs)
         };
         refuses(with(""), &[field, "missing"]);

@@ -42,12 +42,15 @@ impl Hub {
         self.ended(&answer).await
     }
 
+    /// Pushes `text/plain` content of a topic.
+    pub async fn push_text(&self, topic: &str, text: &str) -> Response {
+        let answer = self.push(topic, "text/plain", text.as_bytes());
+        answer.await.expect(202)
+    }
+
     /// Pushes `text/plain` content of a topic and waits until nothing more will happen.
     pub async fn publish_text(&self, topic: &str, text: &str) -> Value {
-        let answer = self
-            .push(topic, "text/plain", text.as_bytes())
-            .await
-            .expect(202);
+        let answer = self.push_text(topic, text).await;
         self.ended(&answer).await
     }
 

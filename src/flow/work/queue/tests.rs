@@ -1,6 +1,7 @@
 //! The queue: lanes, hosts, kinds, and that nobody is forgotten.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -236,5 +237,26 @@ proptest! {
         prop_assert!(queue.later.is_empty() && queue.jobs.is_empty());
         let kept = (queue.lanes.len(), queue.hosts.len(), queue.kinds.len());
         prop_assert_eq!(kept, (0, 0, 0));
+    }
+}
+
+#[test]
+fn what_is_due_counts_until_it_has_ended_be_it_that_it_waits() {
+    let mut queue = Queue::new(CAPACITY);
+    // Of one lane, so that only one of them runs.
+    for id in 0..3 {
+        queue.postpone(verify(id, HOSTS[0], 1), START.plus(Duration::from_secs(1)));
+    }
+    queue.ripen(START);
+    assert_eq!(queue.due(Activity::Verification), 0, "it is not due yet");
+    queue.ripen(START.plus(Duration::from_secs(1)));
+    for left in (1..=3).rev() {
+        assert_eq!(queue.due(Activity::Verification), left);
+        let job = queue.start_next().expect("the next of the lane");
+        assert_eq!(queue.due(Activity::Verification), left, "it runs");
+        queue.ended(&job);
+    }
+    for activity in Activity::ALL {
+        assert_eq!(queue.due(activity), 0);
     }
 }

@@ -1,0 +1,125 @@
+//! What a supervisor asks: does the hub live, is it ready, what does it do; and how it stops.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::support::{Hub, Reply, Scene, TOPIC, eventually};
+
+#[tokio::test]
+async fn a_supervisor_sees_that_it_lives_and_what_it_does() {
+    let scene = Scene::start().await;
+    scene.hub.get("/livez").await.expect(200);
+    scene.hub.get("/readyz").await.expect(200);
+    scene.subscribed(TOPIC, "/cb").await;
+    scene.hub.publish_text(TOPIC, "news").await;
+    let metrics = scene.hub.get("/metrics").await.expect(200);
+    assert!(
+        metrics
+            .header("content-type")
+            .expect("a type")
+            .starts_with("text/plain")
+    );
+    let text = metrics.text();
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("fanfare_") && line.ends_with(" 1")),
+        "{text}"
+    );
+    assert!(!text.contains(TOPIC), "metrics have no label without bound");
+}
+
+#[tokio::test]
+async fn each_metric_says_what_it_counts() {
+    let hub = Hub::start().await;
+    let text = hub.get("/metrics").await.expect(200).text();
+    let named = |kind: &str| {
+        let lines = text.lines().filter_map(|line| line.strip_prefix(kind));
+        let words = lines.filter_map(|line| line.split_once(' '));
+        words
+            .filter(|(_, said)| !said.is_empty())
+            .map(|(name, _)| name.to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    let metrics = named("# TYPE ");
+    assert!(metrics.len() >= 8, "{text}");
+    assert_eq!(metrics, named("# HELP "));
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/api.md"));
+    let page = page.expect("the page");
+    for metric in metrics {
+        assert!(
+            page.contains(&format!("`{metric}")),
+            "docs/api.md lacks {metric}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn subscriptions_and_what_waits_for_them_are_counted() {
+    let scene = Scene::with(&[("delivery.retry", "1h")]).await;
+    for path in ["/a", "/b", "/c"] {
+        let callback = scene.subscribed(TOPIC, path).await;
+        callback.always(Reply::status(if path == "/a" { 200 } else { 500 }));
+    }
+    for text in ["one", "two"] {
+        let answer = scene.hub.push_text(TOPIC, text).await;
+        let waits = |receipt: &serde_json::Value| receipt["in_backlog"] == 2;
+        scene.hub.receipt_when(&answer, waits).await;
+    }
+    counted(&scene.hub, "fanfare_subscriptions 3").await;
+    counted(&scene.hub, "fanfare_backlog_entries 4").await;
+}
+
+#[tokio::test]
+async fn who_hangs_does_not_make_the_hub_unready() {
+    let scene = Scene::with(&[("delivery.concurrency", "2"), ("delivery.per_origin", "2")]).await;
+    // Each alone under way: a verification, a fetch, deliveries.
+    let silent = scene.subscriber.callback("/silent");
+    silent.confirm_with(|_| Reply::Hang);
+    let request = scene.hub.subscribe(TOPIC, silent.url());
+    request.send().await.expect(202);
+    silent.verification(1).await;
+    scene.hub.get("/readyz").await.expect(200);
+
+    let topic = scene.publisher.topic("/feed");
+    topic.serves(Reply::Hang);
+    scene.subscribed(topic.url(), "/reader").await;
+    scene.hub.ping(&[topic.url()]).await.expect(204);
+    topic.fetch(1).await;
+    scene.hub.get("/readyz").await.expect(200);
+
+    for number in 0..4 {
+        let callback = scene.subscribed(TOPIC, &format!("/{number}")).await;
+        callback.always(Reply::Hang);
+    }
+    let answer = scene.hub.push_text(TOPIC, "news").await;
+    let waits = |receipt: &serde_json::Value| receipt["in_backlog"] == 4;
+    scene.hub.receipt_when(&answer, waits).await;
+    scene.hub.get("/readyz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
+    let mut scene = Scene::start().await;
+    let callback = scene.subscribed(TOPIC, "/cb").await;
+    callback.script([Reply::status(200).after(Duration::from_millis(700))]);
+    let answer = scene.hub.push_text(TOPIC, "news").await;
+    callback.delivery(1).await;
+    let status = scene.hub.terminate().await;
+    assert!(status.success(), "{status}");
+    scene.hub.start_again().await;
+    assert_eq!(scene.hub.ended(&answer).await["delivered"], 1);
+    assert_eq!(
+        callback.deliveries().len(),
+        1,
+        "what was in flight was waited for"
+    );
+}
+
+/// Waits for a line of the metrics: these are counted by the sweep.
+async fn counted(hub: &Hub, line: &str) {
+    eventually(line, async || {
+        let text = hub.get("/metrics").await.expect(200).text();
+        text.lines().any(|told| told == line).then_some(())
+    })
+    .await;
+}
