@@ -10,7 +10,7 @@
 //! ```
 //!
 //! `work` is the one loop that runs the durable jobs; `turns` keeps the order for each target, `gate` the limits for each
-//! origin; `sweep` ends what time ends.
+//! origin; `sweep` ends what time ends; `pulse` tells whether all this gets on.
 
 mod backlog;
 pub mod clock;

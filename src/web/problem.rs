@@ -135,10 +135,13 @@ pub fn text_answer(status: StatusCode, text: &str) -> Answer {
     typed(status, "text/plain; charset=utf-8", format!("{text}\n"))
 }
 
-/// A reply for programs.
+/// A reply for programs; it ends with a line break too, for people look at it in terminals.
 pub fn json_answer(status: StatusCode, value: &impl serde::Serialize) -> Answer {
     match serde_json::to_vec(value) {
-        Ok(body) => typed(status, "application/json", body),
+        Ok(mut body) => {
+            body.push(b'\n');
+            typed(status, "application/json", body)
+        }
         Err(error) => {
             tracing::error!(%error, "a reply could not be written as JSON");
             empty_answer(StatusCode::INTERNAL_SERVER_ERROR)

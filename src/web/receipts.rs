@@ -46,8 +46,12 @@ pub async fn missing(site: &Site, call: &Call, id: &str) -> Result<Answer, Probl
 }
 
 fn parse(id: &str) -> Result<PublicationId, Problem> {
-    PublicationId::parse(id)
-        .ok_or_else(|| Problem::NotFound(format!("{:?} is not the id of a receipt", shown(id))))
+    PublicationId::parse(id).ok_or_else(|| {
+        Problem::NotFound(format!(
+            "{:?} is not the id of a receipt; the answer to each publication names its own in Location",
+            shown(id)
+        ))
+    })
 }
 
 fn unknown(id: PublicationId) -> Problem {

@@ -27,13 +27,14 @@ pub async fn put(site: &Site, mut call: Call) -> Result<Answer, Problem> {
     let body = call
         .read_body(site.limits.publication_body, &site.limits)
         .await?;
+    let kept_as = shown(&media_type);
     let announced = site.hub.host(&name, media_type, body).await?;
     let status = match announced.created {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
     let said = format!(
-        "Kept at {}. What becomes of it: {}",
+        "Kept at {} as {kept_as}. What becomes of it: {}",
         announced.topic,
         site.receipt_url(announced.receipt)
     );
@@ -98,6 +99,11 @@ fn name_of(path: &str) -> Result<&str, Problem> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
     let is_segment =
         |segment: &str| !matches!(segment, "" | "." | "..") && segment.bytes().all(plain);
+    if name.is_empty() {
+        return Err(Problem::Invalid(
+            "the topic's name is missing; write it behind this, as in /topics/news".into(),
+        ));
+    }
     match name.len() <= NAME_MAX_BYTES && name.split('/').all(is_segment) {
         true => Ok(name),
         false => Err(Problem::Invalid(format!(

@@ -272,6 +272,34 @@ async fn a_hosted_topic_is_listed_though_nobody_subscribes() {
 }
 
 #[tokio::test]
+async fn the_answer_to_content_points_to_its_receipt_and_promises_nothing() {
+    let scene = Scene::start().await;
+    let hub = &scene.hub;
+    let unheard = hub.push_text(TOPIC, "one").await;
+    scene.subscribed(TOPIC, "/cb").await;
+    let news = hub.push_text(TOPIC, "two").await;
+    let unchanged = hub.push_text(TOPIC, "two").await;
+    let hosted = hub.put_topic("news", "text/x-note", b"x").await.expect(201);
+    assert!(hosted.text().contains("text/x-note"), "{}", hosted.text());
+    for (answer, state) in [
+        (unheard, "unheard"),
+        (news, "complete"),
+        (unchanged, "unchanged"),
+        (hosted, "unheard"),
+    ] {
+        assert!(
+            answer.text().contains(answer.location()),
+            "{}",
+            answer.text()
+        );
+        assert!(!answer.text().contains("send"), "{}", answer.text());
+        assert_eq!(hub.ended(&answer).await["state"], state);
+    }
+    let nameless = hub.get("/topics/").await.expect(400).text();
+    assert!(nameless.contains("/topics/news"), "{nameless}");
+}
+
+#[tokio::test]
 async fn what_is_not_an_id_is_told_what_one_looks_like() {
     let hub = Hub::start().await;
     for id in ["zz", "767352e5", "%20"] {
