@@ -2,14 +2,18 @@
 
 pub mod attempt;
 pub mod discovery;
+pub mod event;
+pub mod hook;
 pub mod host_pattern;
 pub mod job;
+pub mod json;
 pub mod link;
 pub mod notation;
 pub mod publication;
 pub mod receipt;
 pub mod retry;
 pub mod signature;
+pub mod source;
 pub mod subscription;
 pub mod topic;
 pub mod value;
