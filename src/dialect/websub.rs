@@ -1,9 +1,13 @@
 //! WebSub: the content goes out as it is, and the headers say whose it is (REC section 7).
-//! In: a publication and the subscription that gets it. Out: the headers; the body is the content itself.
+//! In: a publication and the subscription that gets it, or an event and a hook. Out: the headers; the body is the content itself.
 
 use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, USER_AGENT};
 
+use super::signature::{HUB_BOTH, Scheme};
+use super::{DELIVERY, EVENT, Grammar, Occasion, value};
+use crate::domain::hook::Hook;
+use crate::domain::json::Json;
 use crate::domain::link;
 use crate::domain::publication::Publication;
 use crate::domain::signature::{Method, sign};
@@ -13,8 +17,6 @@ use crate::domain::value::{Secret, TargetId};
 const SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature");
 /// The SHA-256 signature beside it (websub.md rule 3).
 const SIGNATURE_256: HeaderName = HeaderName::from_static("x-hub-signature-256");
-/// The delivery's id, the same on every repeat.
-const DELIVERY: HeaderName = HeaderName::from_static("x-fanfare-delivery");
 /// How many headers a delivery has at the most, with the `Host` that the sender adds.
 const HEADERS: usize = 7;
 
@@ -73,9 +75,35 @@ impl Edition {
     }
 }
 
-/// A header's value; what could not stand in a header (only stored data of an older version might) becomes empty.
-fn value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+/// The dialect of hooks that a subscriber's own code can read: the event's topic in the links, its name in a header.
+pub(super) struct Websub;
+
+impl Grammar for Websub {
+    fn catalogue(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn schemes(&self) -> &'static [Scheme] {
+        &HUB_BOTH
+    }
+
+    fn headers(&self, occasion: &Occasion<'_>, _: &Hook, _: &Bytes, headers: &mut HeaderMap) {
+        let topic = occasion
+            .source
+            .topic(occasion.public_url, &occasion.event.name);
+        let links = link::format(topic.as_str(), &[occasion.public_url]);
+        headers.insert(LINK, value(links));
+        headers.insert(EVENT, value(occasion.event.name.to_string()));
+    }
+
+    fn incoming_name(&self, headers: &HeaderMap, _: &Json) -> Option<String> {
+        let name = headers.get(EVENT)?.to_str().ok()?;
+        Some(name.to_owned())
+    }
+
+    fn names_it_in(&self) -> &'static str {
+        "the header X-Fanfare-Event"
+    }
 }
 
 #[cfg(test)]

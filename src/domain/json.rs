@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ impl Json {
     pub fn parse(bytes: &[u8]) -> Result<Self, JsonError> {
         let text =
             std::str::from_utf8(bytes).map_err(|error| JsonError::Encoding(error.valid_up_to()))?;
-        serde_json::from_str::<serde::de::IgnoredAny>(text)
+        serde_json::from_str::<Readable>(text)
             .map_err(|error| JsonError::Syntax(error.to_string()))?;
         Ok(Self(compact(text)))
     }
@@ -64,6 +65,58 @@ impl Json {
 impl fmt::Debug for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Reads what `Value` can hold and keeps nothing. Serde's own `IgnoredAny` is not enough: it lets nesting of any depth, numbers
+/// beyond a double and halves of surrogate pairs pass.
+struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Readable {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while let Some(Self) = items.next_element()? {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        while let Some((Self, Self)) = members.next_entry()? {}
+        Ok(self)
     }
 }
 
@@ -106,6 +159,14 @@ mod tests {
         let error = Json::parse(b"{\"a\": }").expect_err("no value");
         assert!(error.to_string().contains("line 1 column 7"), "{error}");
         assert_eq!(Json::parse(b"\"\xff\""), Err(JsonError::Encoding(1)));
+        for unreadable in [
+            "1e999",
+            r#""\ud800""#,
+            &"[".repeat(200),
+            r#"{"a":{"b":-1e400}}"#,
+        ] {
+            assert!(Json::parse(unreadable.as_bytes()).is_err(), "{unreadable}");
+        }
     }
 
     fn value() -> impl Strategy<Value = Value> {

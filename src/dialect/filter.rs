@@ -1,0 +1,176 @@
+//! Filters of hooks: a JSONPath query (RFC 9535) over the event. In: a query and an event. Out: whether it finds anything.
+//!
+//! The query sees `{"event", "created_at", "object"}`, whatever the dialect: `$[?@.category == "violation"]` lets the reports of
+//! violations through, `$.object[?@.number > 5]` whatever has such a member.
+
+use serde_json::{Value, json};
+use serde_json_path::JsonPath;
+
+use crate::domain::event::Event;
+
+/// The longest query, in bytes.
+pub const FILTER_MAX_BYTES: usize = 1024;
+/// The deepest nesting of brackets: the parser goes down as deep.
+const DEPTH: usize = 12;
+/// The most descents (`..`): each multiplies the work by the depth of the payload.
+const DESCENTS: usize = 2;
+
+/// A query that has been read.
+#[derive(Clone, Debug)]
+pub struct Filter(JsonPath);
+
+/// Why a text is no filter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "column {column}: {reason}; a filter is a JSONPath query (RFC 9535) that must find something, such as $.object[?@ == \"violation\"] or $[?@.account.bot == true]"
+)]
+pub struct FilterError {
+    /// Where, from 1, in characters.
+    pub column: usize,
+    /// What is wrong there.
+    pub reason: String,
+}
+
+impl Filter {
+    /// Reads a query.
+    ///
+    /// # Errors
+    /// The place of the mistake.
+    pub fn parse(text: &str) -> Result<Self, FilterError> {
+        let refuse = |at: usize, reason: String| FilterError {
+            column: text.chars().take(at).count() + 1,
+            reason,
+        };
+        if text.len() > FILTER_MAX_BYTES {
+            let reason = format!("longer than {FILTER_MAX_BYTES} bytes");
+            return Err(refuse(FILTER_MAX_BYTES, reason));
+        }
+        if let Some(at) = too_deep(text) {
+            let reason = format!("more than {DEPTH} brackets, or {DESCENTS} `..`, in one another");
+            return Err(refuse(at, reason));
+        }
+        JsonPath::parse(text)
+            .map(Self)
+            .map_err(|error| refuse(error.position(), error.message().to_owned()))
+    }
+
+    /// Whether an event gets through, given as [`subject`] has it.
+    pub fn matches(&self, subject: &Value) -> bool {
+        !self.0.query(subject).is_empty()
+    }
+}
+
+/// What queries see of an event; made once for all hooks.
+pub fn subject(event: &Event) -> Value {
+    json!({
+        "event": event.name.as_str(),
+        "created_at": event.created_at.to_string(),
+        "object": event.payload.value(),
+    })
+}
+
+/// The character at which a query becomes too costly to read or to run. Brackets inside of its texts count too: nobody needs many.
+fn too_deep(text: &str) -> Option<usize> {
+    let (mut depth, mut descents, mut last) = (0_usize, 0, ' ');
+    text.chars().position(|letter| {
+        match letter {
+            '(' | '[' | '!' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            '.' if last == '.' => descents += 1,
+            _ => {}
+        }
+        last = letter;
+        depth > DEPTH || descents > DESCENTS
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::event::EventName;
+    use crate::domain::json::Json;
+    use crate::domain::value::Timestamp;
+
+    fn event() -> Event {
+        Event {
+            name: EventName::parse("report.created").expect("a name"),
+            created_at: Timestamp(1_698_327_240_351),
+            payload: Json::parse(
+                br#"{"category":"violation","account":{"bot":false,"ips":[1,2]}}"#,
+            )
+            .expect("JSON"),
+        }
+    }
+
+    #[test]
+    fn a_query_that_finds_something_lets_the_event_through() {
+        for (query, passes) in [
+            ("$", true),
+            ("$.object.account", true),
+            ("$.object.nobody", false),
+            (r#"$[?@.category == "violation"]"#, true),
+            (
+                r#"$[?@.category == "spam" || @.account.bot == false]"#,
+                true,
+            ),
+            (r#"$[?@.category == "spam"]"#, false),
+            (r#"$[?@ == "report.created"]"#, true),
+            (r#"$[?match(@, "report\\..*")]"#, true),
+            ("$.object.account.ips[?@ > 1]", true),
+            ("$.object.account.ips[?@ > 2]", false),
+            ("$..bot", true),
+        ] {
+            let filter = Filter::parse(query).expect(query);
+            assert_eq!(filter.matches(&subject(&event())), passes, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_found_with_its_place() {
+        for (query, column) in [
+            ("", 1),
+            ("object", 1),
+            ("$.object[?@.a = 1]", 15),
+            ("$.a b", 4),
+            ("$..a..b..c", 9),
+        ] {
+            let error = Filter::parse(query).expect_err(query);
+            assert_eq!(error.column, column, "{query}: {error}");
+        }
+        assert!(Filter::parse(&"$.a".repeat(400)).is_err());
+    }
+
+    #[test]
+    fn no_query_is_costly_to_read() {
+        let begun = Instant::now();
+        for nested in ["(", "!(", "[?@", "$[?(", "!", "[?$[", "[?count("] {
+            for text in [
+                format!("$[?{}", nested.repeat(300)),
+                format!("$[?{}", nested.repeat(6)),
+            ] {
+                assert!(Filter::parse(&text).is_err(), "{text}");
+            }
+        }
+        let closed = format!("$[?{}@.a{}]", "(".repeat(DEPTH - 1), ")".repeat(DEPTH - 1));
+        assert!(Filter::parse(&closed).is_ok());
+        assert!(
+            begun.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            begun.elapsed()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[$@.\\[\\]?()!&|='\"a-c0-9 *:,<-]{0,24}|.{0,24}") {
+            match Filter::parse(&text) {
+                Ok(filter) => drop(filter.matches(&subject(&event()))),
+                Err(error) => prop_assert!(error.column <= text.chars().count() + 1),
+            }
+        }
+    }
+}
