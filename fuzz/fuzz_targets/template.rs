@@ -1,20 +1,27 @@
-//! Templates: the template on the first line, then the document. A mistake lies within the template.
+//! Templates: the template on the first line, then the event's payload. A mistake lies within the template.
 #![no_main]
 
 use fanfare::dialect::template::Template;
+use fanfare::domain::event::{Event, EventName};
 use fanfare::domain::json::Json;
+use fanfare::domain::value::Timestamp;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &str| {
-    let (text, document) = input.split_once('\n').unwrap_or((input, "{}"));
+    let (text, payload) = input.split_once('\n').unwrap_or((input, "{}"));
+    let Ok(payload) = Json::parse(payload.as_bytes()) else {
+        return;
+    };
+    let event = Event {
+        name: EventName::parse("account.created").expect("a name"),
+        created_at: Timestamp(0),
+        payload,
+    };
     match Template::parse(text) {
         Ok(template) => {
-            if let Ok(document) = Json::parse(document.as_bytes()) {
-                let _ = template.render(&document);
-            }
+            let rendered = template.render(&event);
             if !text.contains("{{") {
-                let null = Json::parse(b"null").expect("JSON");
-                assert_eq!(template.render(&null).as_deref(), Ok(text));
+                assert_eq!(rendered.as_deref(), Ok(text));
             }
         }
         Err(error) => {

@@ -132,39 +132,19 @@ fn name_in(body: &Json) -> Option<String> {
     view::string(name.get())
 }
 
-/// Reads the record alone, or the envelope with the record in it: an envelope has no `id`, which every record has.
+/// Reads the record alone, or the envelope with the record in it.
 fn read(name: &EventName, given: Json, now: Timestamp) -> Result<Event, Misfit> {
     let shape = match name.as_str().split_once('.') {
         Some(("account", _)) => &ACCOUNT,
         Some(("report" | "status", _)) => &RECORD,
         _ => &ANYTHING,
     };
-    let refuse = |flaw: Flaw| flaw.of(name, shape.example());
-    let enveloped = match View::of(given.as_str()) {
-        View::Object(members) if !members.contains_key("id") => {
-            let text = |key: &str| members.get(key).map(|member| member.get());
-            let key = ["event", "type"]
-                .into_iter()
-                .find(|key| members.contains_key(*key));
-            match (key, text("object")) {
-                (Some(key), Some(object)) => {
-                    check_name(name, key, text(key)).map_err(refuse)?;
-                    shape.check("object", Some(object)).map_err(refuse)?;
-                    let created_at = time(text("created_at"), now).map_err(refuse)?;
-                    view::part(object).map(|payload| (payload, created_at))
-                }
-                _ => None,
-            }
-        }
-        _ => None,
+    let opened = match Envelope::find(given.as_str()) {
+        Some(envelope) => envelope.open(name, shape, now).map(Some),
+        None => shape.check("", Some(given.as_str())).map(|()| None),
     };
-    let (payload, created_at) = match enveloped {
-        Some(read) => read,
-        None => {
-            shape.check("", Some(given.as_str())).map_err(refuse)?;
-            (given, now)
-        }
-    };
+    let opened = opened.map_err(|flaw| flaw.of(name, shape.example()))?;
+    let (payload, created_at) = opened.unwrap_or((given, now));
     Ok(Event {
         name: name.clone(),
         created_at,
@@ -172,28 +152,59 @@ fn read(name: &EventName, given: Json, now: Timestamp) -> Result<Event, Misfit> 
     })
 }
 
-fn check_name(name: &EventName, key: &str, given: Option<&str>) -> Result<(), Flaw> {
-    match given.and_then(view::string).as_deref() == Some(name.as_str()) {
-        true => Ok(()),
-        false => Err(Flaw::new(
+/// An envelope; the texts of its members.
+struct Envelope<'a> {
+    key: &'static str,
+    name: &'a str,
+    created_at: Option<&'a str>,
+    object: &'a str,
+}
+
+impl<'a> Envelope<'a> {
+    /// An envelope has no `id`, which every record has.
+    fn find(text: &'a str) -> Option<Self> {
+        let View::Object(members) = View::of(text) else {
+            return None;
+        };
+        let member = |key: &str| members.get(key).map(|member| member.get());
+        let (key, name) = ["event", "type"]
+            .into_iter()
+            .find_map(|key| member(key).map(|name| (key, name)))?;
+        let (created_at, object) = (member("created_at"), member("object")?);
+        let envelope = Self {
             key,
-            given,
-            format!("{:?}, the event that is raised", name.as_str()),
-        )),
+            name,
+            created_at,
+            object,
+        };
+        member("id").is_none().then_some(envelope)
+    }
+
+    /// The record, and when the event was: as it says, to the millisecond, or now.
+    fn open(
+        &self,
+        name: &EventName,
+        shape: &Shape,
+        now: Timestamp,
+    ) -> Result<(Json, Timestamp), Flaw> {
+        if view::string(self.name).as_deref() != Some(name.as_str()) {
+            let wanted = format!("{:?}, the event that is raised", name.as_str());
+            return Err(Flaw::new(self.key, Some(self.name), wanted));
+        }
+        shape.check("object", Some(self.object))?;
+        let created_at = self.created_at.map_or(Some(now), time).ok_or_else(|| {
+            let wanted = "a time after 1970 in RFC 3339, such as \"2023-10-26T13:34:00.351Z\"";
+            Flaw::new("created_at", self.created_at, wanted)
+        })?;
+        let record = view::part(self.object)
+            .ok_or_else(|| Flaw::new("object", Some(self.object), "JSON"))?;
+        Ok((record, created_at))
     }
 }
 
-/// When the event was: as the envelope says, to the millisecond, or now.
-fn time(given: Option<&str>, now: Timestamp) -> Result<Timestamp, Flaw> {
-    let Some(text) = given else { return Ok(now) };
-    view::string(text)
-        .and_then(|time| time.parse::<jiff::Timestamp>().ok())
-        .and_then(|time| u64::try_from(time.as_millisecond()).ok())
-        .map(Timestamp)
-        .ok_or_else(|| {
-            let wanted = "a time after 1970 in RFC 3339, such as \"2023-10-26T13:34:00.351Z\"";
-            Flaw::new("created_at", given, wanted)
-        })
+fn time(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = view::string(text)?.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(Timestamp)
 }
 
 #[cfg(test)]

@@ -155,11 +155,6 @@ pub fn event(
     })
 }
 
-/// What templates and filters see of an event, whatever the dialect: `event`, `created_at` and `object`.
-pub fn document(event: &Event) -> Option<Json> {
-    view::part(&mastodon::write("event", event))
-}
-
 /// Writes a body as a hook wants it: as it is, or in the field `payload` of a form.
 pub fn encode(body: &Bytes, content_type: ContentType) -> Bytes {
     /// What stands in a form as it is.

@@ -1,8 +1,11 @@
 //! Mastodon's templates: text with `{{object.username}}` in it, each replaced by what stands at that path of the event
-//! (webhooks.md 1.1, after Mastodon's own code). In: a template and an event's document. Out: the body.
+//! (webhooks.md 1.1, after Mastodon's own code). In: a template and an event. Out: the body.
+//!
+//! Paths begin at `event`, `created_at` or `object`, whatever the dialect of the hook.
 
+use super::mastodon;
 use super::view::View;
-use crate::domain::json::Json;
+use crate::domain::event::Event;
 
 /// A template that has been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,12 +81,13 @@ impl Template {
     ///
     /// # Errors
     /// A path that leads through a text, a number or a boolean, or by a name into an array.
-    pub fn render(&self, document: &Json) -> Result<String, RenderError> {
+    pub fn render(&self, event: &Event) -> Result<String, RenderError> {
+        let document = mastodon::write("event", event);
         let mut out = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Path(path) => out.push_str(value_at(document.as_str(), path)?),
+                Part::Path(path) => out.push_str(value_at(&document, path)?),
             }
         }
         Ok(out)
@@ -177,12 +181,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::event::EventName;
+    use crate::domain::json::Json;
+    use crate::domain::value::Timestamp;
 
-    const DOCUMENT: &str = r#"{"event":"account.created","object":{"id":7,"username":"Foo\"\u00e9","ips":[{"ip":"1.2.3.4"},2.50],"role":null,"ok":true,"_a":{"b":[]}}}"#;
+    const ACCOUNT: &str = r#"{"id":7,"username":"Foo\"\u00e9","ips":[{"ip":"1.2.3.4"},2.50],"role":null,"ok":true,"_a":{"b":[]}}"#;
+
+    fn event() -> Event {
+        Event {
+            name: EventName::parse("account.created").expect("a name"),
+            created_at: Timestamp(1_698_327_240_351),
+            payload: Json::parse(ACCOUNT.as_bytes()).expect("JSON"),
+        }
+    }
 
     fn render(template: &str) -> Result<String, RenderError> {
-        let document = Json::parse(DOCUMENT.as_bytes()).expect("JSON");
-        Template::parse(template).expect(template).render(&document)
+        Template::parse(template).expect(template).render(&event())
     }
 
     #[test]
@@ -195,6 +209,7 @@ mod tests {
                 r#"{ "content": "Hello Foo\"\u00e9" }"#,
             ),
             ("{{event}}{{object.id}}", "account.created7"),
+            ("{{created_at}}", "2023-10-26T13:34:00.351Z"),
             ("{{object.ips}}", r#"[{"ip":"1.2.3.4"},2.50]"#),
             ("{{object.ips.0.ip}}|{{object.ips.01}}", "1.2.3.4|2.50"),
             (
@@ -269,17 +284,19 @@ mod tests {
         }
 
         #[test]
-        fn every_path_of_the_grammar_is_read(path in "[a-z_]{1,4}(\\.([a-z_]{1,4}|[0-9]{1,3})){0,3}", around in "[^{}]{0,5}") {
+        fn every_path_of_the_grammar_is_read(path in "object(\\.([a-z_]{1,4}|[0-9]{1,3})){1,3}", around in "[^{}]{0,5}") {
             let text = format!("{around}{{{{{path}}}}}{around}");
             let template = Template::parse(&text).expect("a template");
-            let null = template.render(&Json::parse(b"{}").expect("JSON"));
+            let mut nobody = event();
+            nobody.payload = Json::parse(b"{}").expect("JSON");
+            let null = template.render(&nobody);
             prop_assert_eq!(null, Ok(format!("{around}null{around}")));
         }
 
         #[test]
         fn no_text_makes_it_panic(text in "([{}.a0 ü\n]|\\{\\{|\\}\\}|object|ips){0,16}") {
             match Template::parse(&text) {
-                Ok(template) => drop(template.render(&Json::parse(DOCUMENT.as_bytes()).expect("JSON"))),
+                Ok(template) => drop(template.render(&event())),
                 Err(error) => prop_assert!(error.line <= text.lines().count() + 1),
             }
         }
