@@ -1,6 +1,6 @@
 //! How an event becomes the headers and the body of a request, and how an incoming webhook becomes an event; pure.
 //!
-//! One file for each dialect, all of one shape ([`Grammar`]). In the order of an event's life: [`check_name`] and [`accept`] (what a
+//! One file for each dialect, all of one shape (`Grammar`). In the order of an event's life: [`check_name`] and [`accept`] (what a
 //! program raises), [`body`] (what is kept, and [`event`] back from it), [`template`] and [`filter`] (what a hook makes of it),
 //! [`encode`] and [`request`] (what is sent), [`inbox`] (what comes in from another system). [`websub`] has the deliveries of
 //! subscriptions, too.
