@@ -3,7 +3,7 @@
 pub mod client;
 pub mod dial;
 pub mod guard;
-
+pub mod irc;
 pub mod resolve;
 pub mod retry_after;
 pub mod sender;

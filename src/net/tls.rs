@@ -75,6 +75,16 @@ impl Tls {
         }
     }
 
+    /// The same trust for another protocol than HTTP: none is named in the handshake, as a server that knows other names
+    /// than HTTP's would refuse it.
+    pub fn without_http(&self) -> Tls {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols.clear();
+        Tls {
+            config: Arc::new(config),
+        }
+    }
+
     /// The configuration, for a client that makes its own connections. It offers HTTP/2 and HTTP/1.1.
     pub fn config(&self) -> &ClientConfig {
         &self.config

@@ -219,7 +219,8 @@ fn port(callback: &CallbackUrl) -> u16 {
         .unwrap_or(standard)
 }
 
-fn dial_failure(error: DialError) -> Outcome {
+/// Why nobody could be asked, as the outcome of the delivery.
+pub(super) fn dial_failure(error: DialError) -> Outcome {
     let failure = match &error {
         DialError::Resolve(ResolveError::Refused { .. }) => Failure::Refused,
         DialError::Resolve(ResolveError::Lookup { .. }) => Failure::Resolve,
