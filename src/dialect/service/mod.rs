@@ -10,7 +10,7 @@ mod config;
 mod escape;
 pub mod irc;
 mod recipe;
-pub mod summary;
+mod summary;
 
 use bytes::Bytes;
 use hyper::Method;
