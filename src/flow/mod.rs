@@ -18,6 +18,7 @@ mod deliver;
 mod fanout;
 mod fetch;
 pub mod gate;
+mod ledger;
 mod meters;
 mod names;
 pub mod publish;

@@ -9,9 +9,8 @@
 //! 3. Whatever happens to a delivery, a panic included, its target's turn ends.
 //! 4. A round has one request under way, and holds the room and the place for that.
 
-use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::vec::IntoIter;
 
 use futures_util::FutureExt;
@@ -21,9 +20,9 @@ use tokio_util::task::TaskTracker;
 use super::Hub;
 use super::deliver::Patience;
 use super::gate::{Gate, Permit};
+use super::ledger::{Landing, Ledger};
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Verdict};
-use crate::domain::job::Fanout;
 use crate::domain::publication::Publication;
 use crate::domain::receipt::Tally;
 use crate::domain::retry::Passage;
@@ -52,36 +51,13 @@ struct Round {
     _place: OwnedSemaphorePermit,
 }
 
-/// How far a fan-out's deliveries have come.
-pub(super) struct Ledger(Mutex<Standing>);
-
-struct Standing {
-    /// Targets that the cursor has visited and whose delivery has not ended.
-    open: HashSet<TargetId>,
-    tally: Tally,
-    ended_since_checkpoint: usize,
-}
-
-enum Landing {
-    /// The target has it.
-    Delivered(Timestamp),
-    /// The store knows: it is in the backlog, or the target is gone.
-    Settled,
-    /// Nothing is known, as the process stops.
-    Open,
-}
-
 impl Carrier {
     /// Carries an edition on from where an earlier count stopped.
     pub(super) fn new(hub: Arc<Hub>, edition: Edition, tally: Tally) -> Arc<Self> {
         Arc::new(Self {
             hub,
             edition,
-            ledger: Ledger(Mutex::new(Standing {
-                open: HashSet::new(),
-                tally,
-                ended_since_checkpoint: 0,
-            })),
+            ledger: Ledger::new(tally),
             rounds: TaskTracker::new(),
         })
     }
@@ -267,50 +243,6 @@ fn wait_aside(carrier: Arc<Carrier>, call: Call, room: OwnedSemaphorePermit) {
         carrier.ledger.land(target.id, landing);
         drop(room);
     }));
-}
-
-impl Ledger {
-    /// A target is visited. It is `open` if it gets a delivery, and not if it goes into its backlog at once.
-    pub(super) fn visit(&self, target: TargetId, open: bool) {
-        let mut standing = self.lock();
-        standing.tally.targets += 1;
-        if open {
-            standing.open.insert(target);
-        }
-    }
-
-    /// Whether no delivery is open.
-    pub(super) fn is_settled(&self) -> bool {
-        self.lock().open.is_empty()
-    }
-
-    /// How many deliveries have ended since the last checkpoint.
-    pub(super) fn ended_since_checkpoint(&self) -> usize {
-        self.lock().ended_since_checkpoint
-    }
-
-    /// Writes down how things stand, for a checkpoint that is made now.
-    pub(super) fn write(&self, job: &mut Fanout) {
-        let mut standing = self.lock();
-        standing.ended_since_checkpoint = 0;
-        job.open = standing.open.iter().copied().collect();
-        job.tally = standing.tally;
-    }
-
-    fn land(&self, target: TargetId, landing: Landing) {
-        let mut standing = self.lock();
-        match landing {
-            Landing::Delivered(at) => standing.tally.delivered(at),
-            Landing::Settled => {}
-            Landing::Open => return,
-        }
-        standing.open.remove(&target);
-        standing.ended_since_checkpoint += 1;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Standing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A permit of a semaphore that nobody ever closes.

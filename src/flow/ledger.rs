@@ -1,0 +1,83 @@
+//! The ledger of a fan-out: which of its deliveries are open, and what the others came to. In: visits and landings. Out:
+//! how things stand, for a checkpoint.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::job::Fanout;
+use crate::domain::receipt::Tally;
+use crate::domain::value::{TargetId, Timestamp};
+
+/// How far a fan-out's deliveries have come.
+pub(super) struct Ledger(Mutex<Standing>);
+
+struct Standing {
+    /// Targets that the cursor has visited and whose delivery has not ended.
+    open: HashSet<TargetId>,
+    tally: Tally,
+    ended_since_checkpoint: usize,
+}
+
+/// How a delivery has ended.
+pub(super) enum Landing {
+    /// The target has it.
+    Delivered(Timestamp),
+    /// The store knows: it is in the backlog, or the target is gone.
+    Settled,
+    /// Nothing is known, as the process stops.
+    Open,
+}
+
+impl Ledger {
+    /// Nothing is open; counts on from an earlier count.
+    pub(super) fn new(tally: Tally) -> Self {
+        Self(Mutex::new(Standing {
+            open: HashSet::new(),
+            tally,
+            ended_since_checkpoint: 0,
+        }))
+    }
+
+    /// A target is visited. It is `open` if it gets a delivery, and not if it goes into its backlog at once.
+    pub(super) fn visit(&self, target: TargetId, open: bool) {
+        let mut standing = self.lock();
+        standing.tally.targets += 1;
+        if open {
+            standing.open.insert(target);
+        }
+    }
+
+    /// Whether no delivery is open.
+    pub(super) fn is_settled(&self) -> bool {
+        self.lock().open.is_empty()
+    }
+
+    /// How many deliveries have ended since the last checkpoint.
+    pub(super) fn ended_since_checkpoint(&self) -> usize {
+        self.lock().ended_since_checkpoint
+    }
+
+    /// Writes down how things stand, for a checkpoint that is made now.
+    pub(super) fn write(&self, job: &mut Fanout) {
+        let mut standing = self.lock();
+        standing.ended_since_checkpoint = 0;
+        job.open = standing.open.iter().copied().collect();
+        job.tally = standing.tally;
+    }
+
+    /// A delivery has ended like this.
+    pub(super) fn land(&self, target: TargetId, landing: Landing) {
+        let mut standing = self.lock();
+        match landing {
+            Landing::Delivered(at) => standing.tally.delivered(at),
+            Landing::Settled => {}
+            Landing::Open => return,
+        }
+        standing.open.remove(&target);
+        standing.ended_since_checkpoint += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
