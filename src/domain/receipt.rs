@@ -71,7 +71,8 @@ impl Receipt {
     }
 }
 
-/// The counts of a receipt. `targets` is the sum of the four after it plus those in flight.
+/// The counts of a receipt. `targets` is the sum of the four after it plus those in flight; after a crash it may lag behind
+/// them for a while. Once everybody was visited it is their sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Targets visited.
@@ -114,6 +115,22 @@ impl Tally {
             first_delivery: both(self.first_delivery, other.first_delivery, Ord::min),
             last_delivery: both(self.last_delivery, other.last_delivery, Ord::max),
         }
+    }
+
+    /// Both counts together, once the fan-out has visited everybody: each target stands in exactly one of the four.
+    ///
+    /// After a crash the fan-out visits some targets once more. Who had got it from the backlog by then has been counted
+    /// twice; who had ended by then is `gone`, and the fan-out does not count it.
+    pub fn closed(self, fanout: Self) -> Self {
+        let mut both = self.merged(fanout);
+        let missing = both.backlog + both.given_up + both.gone;
+        // What the fan-out delivered by itself it has counted once; what came from backlogs, perhaps twice.
+        let most = fanout.targets.saturating_sub(missing);
+        both.delivered = both.delivered.min(most.max(fanout.delivered));
+        // Who was visited and has not got it, as the body was lost, does not get it any more.
+        both.given_up += most.saturating_sub(both.delivered);
+        both.targets = both.delivered + both.backlog + both.given_up + both.gone;
+        both
     }
 }
 

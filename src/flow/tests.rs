@@ -149,6 +149,7 @@ async fn a_fanout_without_a_body_ends_its_receipt() {
     let receipt = hub.store.receipt(id).await.expect("a read");
     let receipt = receipt.expect("a receipt");
     assert_eq!((receipt.stage, receipt.tally.targets), (Stage::Visited, 3));
+    assert_eq!(receipt.tally.given_up, 3, "nobody gets it any more");
     let job = hub.store.job(JobId::Fanout(id)).await.expect("a read");
     assert_eq!(job, None);
     hub.store.close().await.expect("closed");

@@ -151,7 +151,7 @@ fn visited(rows: &mut Overlay, id: PublicationId, tally: Tally) -> Result<()> {
     update_receipt(rows, id, |receipt| {
         if receipt.stage != Stage::Visited {
             receipt.stage = Stage::Visited;
-            receipt.tally = receipt.tally.merged(tally);
+            receipt.tally = receipt.tally.closed(tally);
         }
     })?;
     drop_unwanted_body(rows, id)

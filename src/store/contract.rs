@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use self::backlog::*;
 use self::samples::*;
+use self::tally::*;
 use super::memory::MemoryStore;
 use super::{Change, SledStore, Store, Target};
 use crate::domain::job::{Fanout, Job, JobId};
@@ -18,6 +19,7 @@ mod backlog;
 mod random;
 pub(super) mod samples;
 mod sled;
+mod tally;
 
 /// Runs each test against every store.
 macro_rules! contract {
@@ -55,6 +57,10 @@ contract!(
     a_failed_attempt_counts_though_its_entry_was_given_up,
     a_lost_delivery_is_gone_once,
     a_wait_comes_to_nothing_once_it_was_decided,
+    who_got_it_from_the_backlog_and_is_visited_again_counts_once,
+    who_waits_again_after_a_crash_counts_once,
+    who_ended_before_a_crash_counts,
+    who_was_visited_in_vain_is_given_up,
     pruning_forgets_everything,
     jobs_come_back_as_they_were_put,
 );
@@ -222,7 +228,7 @@ async fn a_fanout_counts_once(store: &dyn Store) {
     publish(store, 1).await;
     let counted = Tally {
         targets: 9,
-        delivered: 8,
+        delivered: 9,
         first_delivery: Some(Timestamp(3)),
         last_delivery: Some(Timestamp(8)),
         ..Tally::default()

@@ -159,15 +159,15 @@ pub enum Change {
     Stage(PublicationId, Stage),
     /// A publication and its body are kept until every target has it or lost it.
     Journal(Publication, Bytes),
-    /// The fan-out has visited every target: its job is done, its counts go into the receipt, the stage becomes
-    /// `Visited`, and the body goes if nobody waits for it.
+    /// The fan-out has visited every target: its job is done, its counts go into the receipt, whose counts add up from
+    /// then on ([`Tally::closed`]), the stage becomes `Visited`, and the body goes if nobody waits for it.
     Visited(PublicationId, Tally),
 
     /// A publication waits for a target: a row of its backlog and of the receipt's missing targets, counted as
     /// `backlog` in the receipt. The target's `Backlog` job is made with `due` if there is none. With `failed`, the
     /// job's `due` and `failures` are set even if there is one. Over the limits, the oldest entries are given up, be it
     /// this one. Nothing happens without a receipt, or if the target was given up or gone for it before. `targets` of the
-    /// receipt is the fan-out's to count.
+    /// receipt is the fan-out's to count, so a row that is new comes before `Visited`.
     Wait {
         /// Who has not got it.
         target: TargetId,

@@ -288,6 +288,7 @@ impl Scene {
                     .iter()
                     .any(|state| told["state"] == *state);
                 if ended && told["in_backlog"] == 0 && told["given_up"] == 0 {
+                    adds_up(&told);
                     break;
                 }
                 within(&format!("the end of {told:#}"));
@@ -305,6 +306,13 @@ impl Scene {
             );
         }
     }
+}
+
+/// Every target of a receipt has ended in exactly one way, however often it was visited.
+fn adds_up(receipt: &serde_json::Value) {
+    let ends = ["delivered", "in_backlog", "given_up", "gone"];
+    let sum: Option<u64> = ends.iter().map(|end| receipt[end].as_u64()).sum();
+    assert_eq!(sum, receipt["targets"].as_u64(), "{receipt:#}");
 }
 
 /// The callbacks of all subscriptions that the hub has.

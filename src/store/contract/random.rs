@@ -210,6 +210,47 @@ proptest! {
     }
 }
 
+/// What can still become of a publication after its fan-out has visited everybody.
+fn late_changes() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        1 => Just(Change::Visited(id(1), Tally::default())),
+        1 => subscription_changes(),
+        4 => backlog_changes().prop_filter("only a fan-out makes these", |change| {
+            !matches!(change, Change::Wait { .. } | Change::Lose { .. })
+        }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_receipt_adds_up_once_everybody_was_visited(
+        before in prop::collection::vec(backlog_changes(), 0..40),
+        counted in (0..6_u64, 0..6_u64),
+        after in prop::collection::vec(late_changes(), 0..20),
+    ) {
+        run(async {
+            let folder = tempfile::tempdir().expect("a folder");
+            let counted = Tally { targets: counted.0, delivered: counted.1, ..Tally::default() };
+            let (model, store) = (MemoryStore::new(LIMITS), open(&folder));
+            for store in [&model as &dyn Store, &store] {
+                publish(store, 1).await;
+                commit(store, before.clone()).await;
+                commit(store, vec![Change::Visited(id(1), counted)]).await;
+                let visited = tally(store, 1).await.targets;
+                assert!(visited >= counted.targets);
+                for change in after.clone() {
+                    commit(store, vec![change]).await;
+                    let it = tally(store, 1).await;
+                    assert_eq!(it.targets, it.delivered + it.backlog + it.given_up + it.gone, "{it:?}");
+                    assert_eq!(it.targets, visited);
+                }
+            }
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_is_told_to_fail_changes_nothing() {
     let store = MemoryStore::new(LIMITS);

@@ -89,7 +89,7 @@ impl State {
                     && receipt.stage != Stage::Visited
                 {
                     receipt.stage = Stage::Visited;
-                    receipt.tally = receipt.tally.merged(tally);
+                    receipt.tally = receipt.tally.closed(tally);
                 }
                 self.drop_unwanted_body(id);
             }
