@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 use super::Hub;
 use super::deliver::Patience;
 use super::round::acquire;
-use crate::dialect::websub::Edition;
 use crate::domain::attempt::Verdict;
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::retry::Passage;
@@ -91,23 +90,29 @@ impl Hub {
         if self.stop.is_cancelled() {
             return Ok(ControlFlow::Break(()));
         }
-        let now = self.clock.now();
         let gate = self.gates.of(target.subscription.callback.origin());
+        if let Some(until) = self.gates.closed_until(&gate) {
+            self.knock(target.id, until.min(self.give_up_time(entry)));
+            return Ok(ControlFlow::Break(()));
+        }
+        // The origin's slot comes after the room, so that nobody keeps it from others while waiting.
+        let place = acquire(&self.swift).await;
+        let _room = acquire(&self.room).await;
+        let now = self.clock.now();
         let Some(permit) = gate.pass_or_park(|| wake_up(target.id, now)) else {
             // It cannot come back before this: its lane is busy until this run is over.
             self.turns.park(target.id, now);
             return Ok(ControlFlow::Break(()));
         };
+        let Some(edition) = self.edition(entry.publication).await? else {
+            self.give_up(target.id, &[entry]).await?;
+            return Ok(ControlFlow::Continue(()));
+        };
+        // Right before the request: it may be the circuit's only probe, and the circuit waits to be told how it ended.
         if let Passage::NotBefore(until) = self.gates.passage(&gate) {
             self.knock(target.id, until.min(self.give_up_time(entry)));
             return Ok(ControlFlow::Break(()));
         }
-        let Some((publication, body)) = self.store.publication(entry.publication).await? else {
-            self.give_up(target.id, &[entry]).await?;
-            return Ok(ControlFlow::Continue(()));
-        };
-        let edition = Edition::new(publication, body, &self.user_agent);
-        let place = acquire(&self.swift).await;
         let mut patience = Patience::new();
         let attempt = self
             .deliver(&edition, target, permit, &mut patience, || drop(place))
@@ -181,3 +186,6 @@ fn wake_up(target: TargetId, due: Timestamp) -> Backlog {
         bytes: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,7 +21,6 @@ use tokio::time::Instant;
 use super::Hub;
 use super::pulse::Activity;
 use super::round::{Call, Carrier, acquire, wait, waiting};
-use crate::dialect::websub::Edition;
 use crate::domain::job::{Fanout, Job};
 use crate::domain::value::{CallbackId, PublicationId, TargetId, Timestamp, TopicId};
 use crate::store::{Change, StoreError, Target};
@@ -64,12 +63,11 @@ impl Hub {
     /// Visits every target that the cursor has not passed. What is in flight at the end lands on a task of its own, so that
     /// the topic's next publication need not wait for stragglers.
     pub(super) async fn run_fanout(self: &Arc<Self>, job: Fanout) -> Result<Vec<Job>, StoreError> {
-        let Some((publication, body)) = self.store.publication(job.publication).await? else {
+        let Some(edition) = self.edition(job.publication).await? else {
             let done = Change::Visited(job.publication, job.tally);
             self.store.commit(vec![done]).await?;
             return Ok(Vec::new());
         };
-        let edition = Edition::new(publication, body, &self.user_agent);
         let mut run = Run {
             hub: Arc::clone(self),
             carrier: Carrier::new(Arc::clone(self), edition, job.tally),

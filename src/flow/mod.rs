@@ -15,6 +15,7 @@
 mod backlog;
 pub mod clock;
 mod deliver;
+mod editions;
 mod fanout;
 mod fetch;
 pub mod gate;
@@ -45,6 +46,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::clock::{Clock, jitter};
+use self::editions::Editions;
 use self::gate::{GateRules, Gates};
 pub use self::meters::Gauge;
 use self::meters::{Census, Meters};
@@ -146,7 +148,10 @@ pub struct Hub {
     work: Arc<Work>,
     turns: Turns,
     gates: Gates,
-    /// Room for deliveries in flight, of all fan-outs together.
+    /// Publications that are being delivered.
+    editions: Editions,
+    /// Room for deliveries in flight, of all fan-outs and backlogs together. Who needs a place, room and a slot of an origin
+    /// takes them in this order and waits for nobody with what comes later in it: else two could wait for each other.
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
     swift: Arc<Semaphore>,
@@ -186,7 +191,8 @@ impl Hub {
             verify: VERIFICATIONS,
             fetch: settings.fetch.concurrency,
             fanout: FANOUTS,
-            backlog: delivery.concurrency,
+            // Those who have failed before leave half of the room to the others.
+            backlog: delivery.concurrency.div_ceil(2),
         }));
         let delivery_schedule = Schedule::new(delivery.retry.clone());
         let rules = GateRules {
@@ -216,6 +222,7 @@ impl Hub {
             gates: Gates::new(rules, clock, Arc::clone(&work)),
             work,
             turns: Turns::default(),
+            editions: Editions::default(),
             room: Arc::new(Semaphore::new(delivery.concurrency)),
             swift: Arc::new(Semaphore::new(SWIFT_DELIVERIES)),
             fetches: DashMap::new(),

@@ -33,7 +33,7 @@ use crate::store::{Change, Target, Waiting};
 /// What the rounds of one fan-out share.
 pub(super) struct Carrier {
     hub: Arc<Hub>,
-    edition: Edition,
+    edition: Arc<Edition>,
     pub(super) ledger: Ledger,
     rounds: TaskTracker,
 }
@@ -53,7 +53,7 @@ struct Round {
 
 impl Carrier {
     /// Carries an edition on from where an earlier count stopped.
-    pub(super) fn new(hub: Arc<Hub>, edition: Edition, tally: Tally) -> Arc<Self> {
+    pub(super) fn new(hub: Arc<Hub>, edition: Arc<Edition>, tally: Tally) -> Arc<Self> {
         Arc::new(Self {
             hub,
             edition,
@@ -281,9 +281,8 @@ pub(super) fn wait(
 mod tests {
     use bytes::Bytes;
 
-    use super::super::tests::{fanout, hub, publication, topic};
+    use super::super::tests::{fanout, hub, publication, target};
     use super::*;
-    use crate::domain::value::CallbackUrl;
 
     #[tokio::test]
     async fn a_delivery_that_panics_goes_through_the_backlog() {
@@ -292,22 +291,11 @@ mod tests {
         // It connects, and never answers.
         let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/", receiver.local_addr().expect("an address"));
-        let now = hub.clock.now();
-        let subscription = Subscription {
-            topic: topic("news").url,
-            callback: CallbackUrl::parse(&url).expect("a callback"),
-            secret: None,
-            method: None,
-            active_since: now,
-            verified_at: now,
-            expires_at: now,
-            from: None,
-        };
-        let id = subscription.id();
-        let target = Target { id, subscription };
+        let target = target(&hub, &url);
+        let id = target.id;
         let publication = publication(&hub, fanout(&hub, 0).await.publication);
         let edition = Edition::new(publication, Bytes::from_static(b"x"), &hub.user_agent);
-        let carrier = Carrier::new(Arc::clone(&hub), edition, Tally::default());
+        let carrier = Carrier::new(Arc::clone(&hub), Arc::new(edition), Tally::default());
         let gate = hub.gates.of(target.subscription.callback.origin());
         let permit = gate.try_pass().expect("a permit");
         assert!(hub.turns.begin(id));

@@ -9,6 +9,7 @@ use crate::domain::attempt::{Attempt, Outcome};
 use crate::domain::job::{Fanout, Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Receipt, Stage, Tally};
+use crate::domain::subscription::Subscription;
 use crate::domain::topic::Topic;
 use crate::domain::value::{CallbackUrl, TopicUrl};
 use crate::net::client::FetchLimits;
@@ -16,12 +17,17 @@ use crate::net::dial::Dialer;
 use crate::net::resolve::Resolver;
 use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
-use crate::store::{BacklogLimits, SledStore, StoreOptions};
+use crate::store::{BacklogLimits, SledStore, StoreOptions, Target};
 
 const PLENTY: Duration = Duration::from_secs(30);
 
 /// A hub whose loop does not run.
 pub(crate) fn hub(folder: &TempDir) -> Arc<Hub> {
+    hub_with(folder, Settings::default())
+}
+
+/// The same, set to something else.
+pub(super) fn hub_with(folder: &TempDir, settings: Settings) -> Arc<Hub> {
     let options = StoreOptions {
         cache_bytes: 16 << 20,
         backlog: BacklogLimits {
@@ -59,7 +65,7 @@ pub(crate) fn hub(folder: &TempDir) -> Arc<Hub> {
         tracker: TaskTracker::new(),
         stop: CancellationToken::new(),
     };
-    Arc::new(Hub::new(Settings::default(), environment))
+    Arc::new(Hub::new(settings, environment))
 }
 
 pub(super) fn topic(name: &str) -> Topic {
@@ -84,6 +90,25 @@ pub(super) async fn fanout(hub: &Hub, targets: u64) -> Fanout {
     ];
     hub.store.commit(begin).await.expect("a commit");
     fanout
+}
+
+/// A target that subscribes to `news` from now on.
+pub(super) fn target(hub: &Hub, callback: &str) -> Target {
+    let now = hub.clock.now();
+    let subscription = Subscription {
+        topic: topic("news").url,
+        callback: CallbackUrl::parse(callback).expect("a callback"),
+        secret: None,
+        method: None,
+        active_since: now,
+        verified_at: now,
+        expires_at: now.plus(PLENTY),
+        from: None,
+    };
+    Target {
+        id: subscription.id(),
+        subscription,
+    }
 }
 
 pub(super) fn publication(hub: &Hub, id: PublicationId) -> Publication {

@@ -1,0 +1,175 @@
+//! What an attempt takes, and in which order: a place, room, its origin's slot, the body, the circuit's passage.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::round::{wait, waiting};
+use super::super::tests::{fanout, hub_with, publication, target};
+use super::super::{SWIFT_DELIVERIES, Settings};
+use super::*;
+use crate::domain::attempt::{Failure, Outcome};
+use crate::domain::value::PublicationId;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A target in backlog, and what it has missed.
+struct Scene {
+    _folder: TempDir,
+    hub: Arc<Hub>,
+    receiver: TcpListener,
+    target: Target,
+    publication: PublicationId,
+}
+
+impl Scene {
+    /// With `body`, or with none, as if it had been lost.
+    async fn new(settings: Settings, body: Option<&'static [u8]>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub_with(&folder, settings);
+        let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = receiver.local_addr().expect("an address");
+        let target = target(&hub, &format!("http://{address}/"));
+        let publication = publication(&hub, fanout(&hub, 1).await.publication);
+        let subscription = &target.subscription;
+        let entry = waiting(&publication);
+        let mut changes = vec![
+            Change::Activate(subscription.clone()),
+            wait(target.id, subscription, entry, hub.clock.now(), None),
+        ];
+        let id = publication.id;
+        changes.extend(body.map(|body| Change::Journal(publication, Bytes::from_static(body))));
+        hub.store.commit(changes).await.expect("a commit");
+        Self {
+            _folder: folder,
+            hub,
+            receiver,
+            target,
+            publication: id,
+        }
+    }
+
+    /// The job runs, on a task of its own.
+    fn run(&self) -> tokio::task::JoinHandle<()> {
+        let hub = Arc::clone(&self.hub);
+        let job = wake_up(self.target.id, hub.clock.now());
+        tokio::spawn(async move {
+            let left = hub.run_backlog(job).await.expect("the store works");
+            assert_eq!(left, []);
+        })
+    }
+
+    /// The request has come; it is answered when the caller says so.
+    async fn called(&self) -> Called {
+        let (mut stream, _) = self.receiver.accept().await.expect("a connection");
+        let mut head = [0; 4_096];
+        assert!(stream.read(&mut head).await.expect("a request") > 0);
+        Called(stream)
+    }
+
+    async fn is_settled(&self) -> bool {
+        let waiting = self.hub.store.waiting(self.target.id, 10).await;
+        waiting.expect("a read").is_empty()
+    }
+}
+
+struct Called(TcpStream);
+
+impl Called {
+    async fn answer(mut self) {
+        let answer = b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n";
+        self.0.write_all(answer).await.expect("an open connection");
+    }
+}
+
+async fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+fn all_room(hub: &Hub) -> u32 {
+    u32::try_from(hub.settings.delivery.concurrency).expect("a small number")
+}
+
+#[tokio::test]
+async fn an_attempt_waits_for_room_and_keeps_no_slot_of_its_origin() {
+    let scene = Scene::new(Settings::default(), Some(b"x")).await;
+    let hub = &scene.hub;
+    let (room, all) = (Arc::clone(&hub.room), all_room(hub));
+    let taken = room.acquire_many_owned(all).await.expect("the room");
+    let run = scene.run();
+    let it_waits = || hub.swift.available_permits() < SWIFT_DELIVERIES || run.is_finished();
+    eventually("the attempt", it_waits).await;
+    let gate = hub.gates.of(scene.target.subscription.callback.origin());
+    let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
+    assert!(slots.collect::<Option<Vec<_>>>().is_some(), "all are free");
+    assert!(!run.is_finished());
+
+    drop(taken);
+    let called = scene.called().await;
+    assert_eq!(hub.room.available_permits(), all as usize - 1);
+    called.answer().await;
+    run.await.expect("no panic");
+    assert!(scene.is_settled().await);
+    assert_eq!(hub.room.available_permits(), all as usize);
+}
+
+#[tokio::test]
+async fn who_is_parked_holds_no_room() {
+    let scene = Scene::new(Settings::default(), Some(b"x")).await;
+    let hub = &scene.hub;
+    let gate = hub.gates.of(scene.target.subscription.callback.origin());
+    let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
+    let taken = slots.collect::<Option<Vec<_>>>().expect("all are free");
+    scene.run().await.expect("no panic");
+    assert!(!scene.is_settled().await);
+    assert_eq!(hub.room.available_permits(), all_room(hub) as usize);
+    assert_eq!(hub.swift.available_permits(), SWIFT_DELIVERIES);
+    drop(taken);
+}
+
+#[tokio::test]
+async fn a_body_that_is_lost_does_not_use_up_the_probe() {
+    let mut settings = Settings::default();
+    settings.delivery.circuit_failures = 1;
+    settings.delivery.retry = vec![Duration::from_millis(1)];
+    let scene = Scene::new(settings, None).await;
+    let gates = &scene.hub.gates;
+    let gate = gates.of(scene.target.subscription.callback.origin());
+    let failed = Outcome::Unanswered {
+        failure: Failure::Connect,
+        detail: String::new(),
+    };
+    gates.record(&gate, &failed, Duration::ZERO);
+    eventually("the time of the probe", || {
+        gates.closed_until(&gate).is_none()
+    })
+    .await;
+    scene.run().await.expect("no panic");
+    assert!(scene.is_settled().await, "given up");
+    assert_eq!(
+        gates.passage(&gate),
+        Passage::Free,
+        "the probe is yet to come"
+    );
+}
+
+#[tokio::test]
+async fn attempts_share_the_body_with_everybody_who_delivers_it() {
+    let scene = Scene::new(Settings::default(), Some(b"x")).await;
+    let edition = scene.hub.edition(scene.publication).await;
+    let edition = edition.expect("the store works").expect("it has the body");
+    let run = scene.run();
+    let called = scene.called().await;
+    assert_eq!(Arc::strong_count(&edition), 2);
+    called.answer().await;
+    run.await.expect("no panic");
+    assert_eq!(Arc::strong_count(&edition), 1);
+}
