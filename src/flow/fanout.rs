@@ -9,6 +9,7 @@
 //!    it does not come to anybody anew after the next one, but for who stands in that checkpoint as open: it may have got
 //!    this one and the next just before the crash, and gets this one once more.
 //! 4. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
+//! 5. At most `ledger::OPEN` deliveries are open at a time, so that a checkpoint is never a large value.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -209,12 +210,31 @@ impl Run {
             if self.is_checkpoint_due() && !self.checkpoint().await {
                 return false;
             }
+            if self.carrier.ledger.is_full() && !self.pause().await {
+                return false;
+            }
         }
+        self.send_round().await;
+        true
+    }
+
+    /// Lets deliveries end before there are more. Nobody who was visited waits for that. False if the process stops.
+    async fn pause(&mut self) -> bool {
+        self.send_round().await;
+        if !self.flush_waits().await {
+            return false;
+        }
+        tokio::select! {
+            () = self.carrier.ledger.room() => true,
+            () = self.hub.stop.cancelled() => false,
+        }
+    }
+
+    async fn send_round(&mut self) {
         if !self.round.is_empty() {
             let place = acquire(&self.hub.swift).await;
             self.carrier.send(std::mem::take(&mut self.round), place);
         }
-        true
     }
 
     fn visit(&mut self, target: Target) {
@@ -332,3 +352,6 @@ impl Run {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,21 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::domain::job::Fanout;
 use crate::domain::receipt::Tally;
 use crate::domain::value::{TargetId, Timestamp};
 
+/// So many deliveries of one fan-out may be open. A checkpoint lists them, at 32 bytes each, and must not become a large value.
+const OPEN: usize = 2_000;
+
 /// How far a fan-out's deliveries have come.
-pub(super) struct Ledger(Mutex<Standing>);
+pub(super) struct Ledger {
+    standing: Mutex<Standing>,
+    /// The ledger was full, and a delivery has ended.
+    has_room: Notify,
+}
 
 struct Standing {
     /// Targets that the cursor has visited and whose delivery has not ended.
@@ -31,11 +40,14 @@ pub(super) enum Landing {
 impl Ledger {
     /// Nothing is open; counts on from an earlier count.
     pub(super) fn new(tally: Tally) -> Self {
-        Self(Mutex::new(Standing {
-            open: HashSet::new(),
-            tally,
-            ended_since_checkpoint: 0,
-        }))
+        Self {
+            standing: Mutex::new(Standing {
+                open: HashSet::new(),
+                tally,
+                ended_since_checkpoint: 0,
+            }),
+            has_room: Notify::new(),
+        }
     }
 
     /// A target is visited. It is `open` if it gets a delivery, and not if it goes into its backlog at once.
@@ -44,6 +56,18 @@ impl Ledger {
         standing.tally.targets += 1;
         if open {
             standing.open.insert(target);
+        }
+    }
+
+    /// Whether no more deliveries may be open.
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().open.len() >= OPEN
+    }
+
+    /// Waits until one more delivery may be open; there is one who visits, so one who waits.
+    pub(super) async fn room(&self) {
+        while self.is_full() {
+            self.has_room.notified().await;
         }
     }
 
@@ -73,11 +97,14 @@ impl Ledger {
             Landing::Settled => {}
             Landing::Open => return,
         }
+        if standing.open.len() >= OPEN {
+            self.has_room.notify_one();
+        }
         standing.open.remove(&target);
         standing.ended_since_checkpoint += 1;
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

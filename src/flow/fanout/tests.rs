@@ -1,0 +1,54 @@
+//! What a fan-out writes down while very many deliveries are open.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::tests::{fanout, hub, publication, target, topic};
+use super::*;
+use crate::domain::job::JobId;
+use crate::domain::receipt::Stage;
+
+const TARGETS: usize = 4_000;
+/// The largest value that the store should have to keep, in bytes.
+const LARGE: usize = 64 << 10;
+
+#[tokio::test]
+async fn a_checkpoint_stays_small_though_everybody_is_slow() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub(&folder);
+    let targets = (0..TARGETS).map(|at| target(&hub, &format!("http://slow.example/{at}")));
+    let targets: Vec<_> = targets.collect();
+    let mut changes: Vec<_> = targets
+        .iter()
+        .map(|target| Change::Activate(target.subscription.clone()))
+        .collect();
+    let job = Fanout::new(fanout(&hub, 0).await.publication, topic("news").members());
+    let publication = publication(&hub, job.publication);
+    let id = publication.id;
+    changes.push(Change::Journal(publication, Bytes::from_static(b"x")));
+    hub.store.commit(changes).await.expect("a commit");
+    // Nobody gets a slot, so all wait aside until they lose patience.
+    let gate = hub.gates.of(targets[0].subscription.callback.origin());
+    let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
+    let slots = slots.collect::<Option<Vec<_>>>().expect("all are free");
+
+    let its = Arc::clone(&hub);
+    let run = tokio::spawn(async move { its.run_fanout(job).await.expect("the store works") });
+    let mut largest = 0;
+    while let Some(Job::Fanout(checkpoint)) =
+        hub.store.job(JobId::Fanout(id)).await.expect("a read")
+    {
+        largest = largest.max(checkpoint.open.len());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    run.await.expect("no panic");
+    drop(slots);
+    let receipt = hub.store.receipt(id).await.expect("a read");
+    let receipt = receipt.expect("a receipt");
+    let all = TARGETS as u64;
+    assert_eq!(receipt.stage, Stage::Visited);
+    assert_eq!((receipt.tally.targets, receipt.tally.backlog), (all, all));
+    assert!(largest > 1_000, "they were slow: {largest}");
+    assert!(largest * size_of::<TargetId>() < LARGE, "{largest}");
+}
