@@ -43,6 +43,7 @@ mod retry;
 mod retry_backlog;
 mod rocks;
 mod signature;
+mod stragglers;
 mod sync;
 mod topics_hosted;
 mod verification;
