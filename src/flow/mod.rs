@@ -151,7 +151,7 @@ pub struct Hub {
     /// Publications that are being delivered.
     editions: Editions,
     /// Room for deliveries in flight, of all fan-outs and backlogs together. Who needs a place, room and a slot of an origin
-    /// takes them in this order and waits for nobody with what comes later in it: else two could wait for each other.
+    /// takes them in this order: else two could wait for each other.
     room: Arc<Semaphore>,
     /// Places for deliveries whose receivers answer at once.
     swift: Arc<Semaphore>,
