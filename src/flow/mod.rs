@@ -253,7 +253,7 @@ impl Hub {
         Ok(taken_over)
     }
 
-    /// What of the work stands still, in words; nothing if it gets on. See [`pulse`].
+    /// What of the work stands still, in words; nothing if it gets on. See `pulse`.
     pub fn stalls(&self) -> Vec<String> {
         let settings = &self.settings;
         let (verify, fetch) = (
