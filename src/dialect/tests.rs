@@ -58,6 +58,7 @@ fn hook(source: &Source, content_type: ContentType) -> Hook {
             url: CallbackUrl::parse("http://receiver.example/").expect("a URL"),
             content_type,
         },
+        endpoint: CallbackUrl::parse("http://receiver.example/").expect("a URL"),
         dialect: source.dialect,
         secret: source.inbound_secret.clone(),
         old_secret: None,

@@ -90,17 +90,41 @@ impl EventPattern {
         }
     }
 
+    /// The same wish without what is said twice, in the same order: a pattern that stands within another one goes. So an
+    /// event matches one of them at most, and finds a hook once in the index.
+    pub fn normalise(patterns: Vec<Self>) -> Vec<Self> {
+        let is_needed = |(at, pattern): &(usize, &Self)| {
+            !patterns.iter().enumerate().any(|(other_at, other)| {
+                other.contains(pattern) && (other != *pattern || other_at < *at)
+            })
+        };
+        let needed = patterns.iter().enumerate().filter(is_needed);
+        needed.map(|(_, pattern)| pattern.clone()).collect()
+    }
+
+    /// Whether every event that the other one matches is matched by this one.
+    pub fn contains(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (_, Self::One(name)) => self.matches(name),
+            (Self::Group(outer), Self::Group(inner)) => outer == inner || is_below(inner, outer),
+            _ => false,
+        }
+    }
+
     /// Whether an event is wanted.
     pub fn matches(&self, name: &EventName) -> bool {
         match self {
             Self::All => true,
-            Self::Group(group) => name
-                .0
-                .strip_prefix(group.as_str())
-                .is_some_and(|rest| rest.starts_with('.')),
+            Self::Group(group) => is_below(&name.0, group),
             Self::One(one) => one == name,
         }
     }
+}
+
+fn is_below(name: &str, group: &str) -> bool {
+    name.strip_prefix(group)
+        .is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// An event that a source raised.
@@ -175,6 +199,27 @@ mod tests {
             let pattern = EventPattern::parse(&pattern).expect("a pattern");
             prop_assert_eq!(pattern.matches(&name), name.patterns().contains(&pattern));
             prop_assert_eq!(EventPattern::parse(&pattern.to_string()), Ok(pattern));
+        }
+
+        #[test]
+        fn a_normal_wish_is_the_same_wish_said_once(
+            patterns in proptest::collection::vec("(\\*|[ab](\\.[ab]){0,2}(\\.\\*)?)", 0..6),
+            names in proptest::collection::vec("[ab](\\.[ab]){0,3}", 1..20),
+        ) {
+            let parsed = |text: &String| EventPattern::parse(text).expect("a pattern");
+            let patterns: Vec<_> = patterns.iter().map(parsed).collect();
+            let normal = EventPattern::normalise(patterns.clone());
+            for name in names {
+                let name = EventName::parse(&name).expect("a name");
+                let wanted = patterns.iter().any(|pattern| pattern.matches(&name));
+                let matches = normal.iter().filter(|pattern| pattern.matches(&name)).count();
+                prop_assert_eq!(matches, usize::from(wanted));
+                let found = name.patterns().iter().filter(|key| normal.contains(key)).count();
+                prop_assert_eq!(found, matches);
+            }
+            let mut rest = patterns.iter();
+            prop_assert!(normal.iter().all(|kept| rest.any(|given| given == kept)), "the order is kept");
+            prop_assert_eq!(EventPattern::normalise(normal.clone()), normal);
         }
 
         #[test]

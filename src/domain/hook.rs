@@ -38,9 +38,14 @@ impl HookId {
 
     /// The hook whose `target` this is.
     pub fn of(target: TargetId) -> Option<Self> {
-        let (zeros, number) = target.callback.0.split_at(8);
+        Self::of_callback(target.callback).filter(|_| target.topic == HOOKS)
+    }
+
+    /// The hook whose `callback` this is.
+    pub fn of_callback(callback: CallbackId) -> Option<Self> {
+        let (zeros, number) = callback.0.split_at(8);
         let number = u64::from_be_bytes(number.try_into().ok()?);
-        (target.topic == HOOKS && zeros == [0; 8]).then_some(Self(number))
+        (zeros == [0; 8]).then_some(Self(number))
     }
 }
 
@@ -99,6 +104,15 @@ pub struct OldSecret {
     pub until: Timestamp,
 }
 
+/// How the deliveries of a hook go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookHealth {
+    /// The first failure since the last success; `None` while they succeed.
+    pub failing_since: Option<Timestamp>,
+    /// What came of a late one, if there was any.
+    pub last_response: Option<LastResponse>,
+}
+
 /// What comes of the latest delivery of a hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastResponse {
@@ -119,6 +133,8 @@ pub struct Hook {
     pub events: Vec<EventPattern>,
     /// Where they go.
     pub receiver: Receiver,
+    /// Where the requests of that receiver are made to: its URL, or what the service makes of its configuration.
+    pub endpoint: CallbackUrl,
     /// How they are written.
     pub dialect: Dialect,
     /// The key of its signatures.
@@ -156,6 +172,11 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// Whether it was there, and gets anything, when an event was accepted.
+    pub fn receives(&self, accepted_at: Timestamp) -> bool {
+        self.active && self.active_since <= accepted_at
+    }
+
     /// Whether it asks for an event.
     pub fn wants(&self, event: &EventName) -> bool {
         self.events.iter().any(|pattern| pattern.matches(event))

@@ -1,6 +1,7 @@
 //! The nouns of the hub, pure: no async, no I/O, no clock, no randomness, no logging; `now` and `jitter` are parameters.
 
 pub mod attempt;
+pub mod delivery;
 pub mod discovery;
 pub mod event;
 pub mod hook;
@@ -15,5 +16,6 @@ pub mod retry;
 pub mod signature;
 pub mod source;
 pub mod subscription;
+pub mod token;
 pub mod topic;
 pub mod value;

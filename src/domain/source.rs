@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::event::{EventName, EventPattern};
-use super::value::{Secret, Timestamp, TopicUrl};
+use super::value::{Secret, SourceId, Timestamp, TopicUrl};
 
 /// The longest segment of a source's name, in bytes.
 const SEGMENT_MAX_BYTES: usize = 100;
@@ -76,6 +76,11 @@ impl SourceName {
     /// The key: upper and lower case are the same, as repositories have it.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+
+    /// The key in a form that is short whatever the name is.
+    pub fn id(&self) -> SourceId {
+        SourceId::of(&self.key())
     }
 
     /// The last segment: the forum, the instance, the repository.

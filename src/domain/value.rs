@@ -9,6 +9,10 @@ use sha2::{Digest as _, Sha256};
 use url::Url;
 use uuid::Uuid;
 
+mod callback;
+
+pub use self::callback::CallbackUrl;
+
 /// The longest secret that is accepted, in bytes: the specification wants it below 200 (HUB-03).
 pub const SECRET_MAX_BYTES: usize = 199;
 
@@ -69,6 +73,9 @@ pub enum UrlError {
     /// Control characters or blanks, which `url` would silently drop.
     #[error("contains a control character or a blank; encode it as %20 and the like")]
     Blank,
+    /// A host that no request could be made to.
+    #[error("has no host that can be called ({0}); write a name such as irc.example.org")]
+    Host(url::ParseError),
 }
 
 /// A URL whose changes are announced, exactly as it was first written: verification must give it back
@@ -113,80 +120,8 @@ impl TopicUrl {
     }
 }
 
-/// Where a subscriber is called: its query string is part of it and is never rewritten (HUB-15, HUB-49).
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct CallbackUrl(String);
-
-impl CallbackUrl {
-    /// Reads a callback; http or https, absolute, no credentials, no fragment (HUB-77).
-    pub fn parse(text: &str) -> Result<Self, UrlError> {
-        let url = absolute(text)?;
-        match url.fragment() {
-            Some(fragment) => Err(UrlError::Fragment(fragment.to_owned())),
-            None => Ok(Self(url.into())),
-        }
-    }
-
-    /// The URL, with non-ASCII characters encoded: what a request is made of.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether requests to it are encrypted.
-    pub fn is_https(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-
-    /// The host, in lower case, without the port; empty only for a text that `parse` did not make.
-    pub fn host(&self) -> &str {
-        let authority = self.authority();
-        match authority.rfind(':') {
-            Some(colon) if !authority[colon..].contains(']') => &authority[..colon],
-            _ => authority,
-        }
-    }
-
-    /// Scheme, host and port, as in `https://example.org:8443`: what limits and circuits are kept for.
-    pub fn origin(&self) -> &str {
-        &self.0[..self.0.len().min(self.scheme_len() + self.authority().len())]
-    }
-
-    /// The callback with parameters appended at the end of its query, nothing overwritten (HUB-15).
-    pub fn with_query(&self, parameters: &[(&str, &str)]) -> String {
-        let separator = match self.0.find('?') {
-            None => "?",
-            Some(at) if at + 1 == self.0.len() => "",
-            Some(_) => "&",
-        };
-        // Pairs of texts can always be written as a form.
-        let appended = serde_urlencoded::to_string(parameters).unwrap_or_default();
-        format!("{}{separator}{appended}", self.0)
-    }
-
-    /// The callback's key.
-    pub fn id(&self) -> CallbackId {
-        CallbackId(digest_id(&canonical(&self.0)))
-    }
-
-    fn authority(&self) -> &str {
-        let rest = self.0.get(self.scheme_len()..).unwrap_or_default();
-        let end = rest.bytes().position(|byte| matches!(byte, b'/' | b'?'));
-        &rest[..end.unwrap_or(rest.len())]
-    }
-
-    /// With the `://`. Not searched for: every delivery asks, several times.
-    fn scheme_len(&self) -> usize {
-        if self.is_https() {
-            "https://".len()
-        } else {
-            "http://".len()
-        }
-    }
-}
-
 fn absolute(text: &str) -> Result<Url, UrlError> {
-    if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+    if is_blank(text) {
         return Err(UrlError::Blank);
     }
     let url = Url::parse(text).map_err(UrlError::NotAbsolute)?;
@@ -202,6 +137,10 @@ fn absolute(text: &str) -> Result<Url, UrlError> {
         return Err(UrlError::Credentials);
     }
     Ok(url)
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().any(|byte| byte <= b' ' || byte == 0x7f)
 }
 
 /// One spelling for equal URLs: host in lower case, default port gone, needless percent-encoding undone (HUB-14).
@@ -266,6 +205,17 @@ hash_id!(
     CallbackId,
     "The first 16 bytes of the SHA-256 of a callback's canonical URL."
 );
+hash_id!(
+    SourceId,
+    "The first 16 bytes of the SHA-256 of a source's key."
+);
+
+impl SourceId {
+    /// The id of the source with a key (`SourceName::key`).
+    pub(super) fn of(key: &str) -> Self {
+        Self(digest_id(key))
+    }
+}
 
 /// Whom a publication goes to: one callback for one topic (HUB-11). Targets order by topic, then callback.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -315,6 +265,11 @@ impl PublicationId {
     pub fn made_at(self) -> Timestamp {
         let (millis, _) = self.0.as_u64_pair();
         Timestamp(millis >> 16)
+    }
+
+    /// A bound in time: below every id that was made at `at` or later, and above those that were made before.
+    pub fn bound(at: Timestamp) -> Self {
+        Self(Uuid::from_u64_pair(at.0.min((1 << 48) - 1) << 16, 0))
     }
 
     /// The id of this publication's delivery to a target: the same on every repeat.

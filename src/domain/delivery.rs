@@ -1,0 +1,163 @@
+//! One attempt of a hook as it is kept for the operator: what was asked, and what came of it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::Attempt;
+use super::event::EventName;
+use super::hook::{ContentType, HookId};
+use super::value::{PublicationId, Timestamp};
+
+/// How much is kept of the headers of a request, or of an answer, in bytes.
+pub const HEADERS_MAX_BYTES: usize = 2048;
+
+/// How many low bits of an id do not tell the time.
+const LOW_BITS: u32 = 20;
+/// The most milliseconds since 1970 that an id can tell: it stays below 2^63.
+const MILLIS_MAX: u64 = (1 << 43) - 1;
+
+/// A delivery's number: the time in milliseconds, then 20 bits that tell deliveries of one millisecond apart. Those of a hook
+/// sort as they were made. Below 2^63, for receivers that read it into a signed number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DeliveryId(pub u64);
+
+impl DeliveryId {
+    /// The id of a delivery at a time; of `low` the last 20 bits count.
+    pub fn new(at: Timestamp, low: u32) -> Self {
+        let low = u64::from(low) & ((1 << LOW_BITS) - 1);
+        Self(Self::bound(at).0 | low)
+    }
+
+    /// A bound in time: not above any id that was made at `at` or later, and above those that were made before.
+    pub fn bound(at: Timestamp) -> Self {
+        Self(at.0.min(MILLIS_MAX) << LOW_BITS)
+    }
+
+    /// When it was made.
+    pub fn made_at(self) -> Timestamp {
+        Timestamp(self.0 >> LOW_BITS)
+    }
+
+    /// Reads a number.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
+/// One attempt. The request's body is kept beside it, if it is one of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Its number.
+    pub id: DeliveryId,
+    /// Whose.
+    pub hook: HookId,
+    /// What was delivered.
+    pub publication: PublicationId,
+    /// Which event that is.
+    pub event: EventName,
+    /// When it was tried, and what came of it.
+    pub attempt: Attempt,
+    /// Whether somebody asked for it to be delivered again.
+    pub redelivery: bool,
+    /// What was asked.
+    pub request: Request,
+    /// The headers of the answer, see [`kept_headers`].
+    pub response_headers: Vec<(String, String)>,
+}
+
+/// What was asked of the receiver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The method of HTTP, or the command of another protocol.
+    pub method: String,
+    /// The URL.
+    pub url: String,
+    /// The headers, see [`kept_headers`].
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// What the body of a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestBody {
+    /// That of the publication as the dialect writes it: it can be made again.
+    Default {
+        /// Written how.
+        content_type: ContentType,
+    },
+    /// One of its own, made by a template or a service.
+    Own,
+}
+
+/// Headers as they are kept: in order, values made readable, and none behind the first one that would be too much.
+pub fn kept_headers<'a>(
+    headers: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Vec<(String, String)> {
+    let mut room = HEADERS_MAX_BYTES;
+    let readable = headers
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+    readable
+        .map_while(|(name, value)| {
+            room = room.checked_sub(name.len() + value.len())?;
+            Some((name, value))
+        })
+        .collect()
+}
+
+impl fmt::Display for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for DeliveryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ids_sort_in_time_and_tell_it(
+            earlier in 0..MILLIS_MAX, more in 1..1_000_u64, low: u32, other: u32,
+        ) {
+            let later = Timestamp((earlier + more).min(MILLIS_MAX));
+            let earlier = Timestamp(earlier);
+            let (one, two) = (DeliveryId::new(earlier, low), DeliveryId::new(later, other));
+            prop_assert!(one < DeliveryId::bound(later) && DeliveryId::bound(later) <= two);
+            prop_assert_eq!((one.made_at(), two.made_at()), (earlier, later));
+            prop_assert!(two.0 < 1 << 63);
+            prop_assert_eq!(DeliveryId::parse(&two.to_string()), Some(two));
+        }
+
+        #[test]
+        fn headers_are_bounded(values in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..900), 0..8)) {
+            let given = values.iter().map(|value| ("x-name", value.as_slice()));
+            let kept = kept_headers(given);
+            let size = |kept: &[(String, String)]| kept.iter().map(|(n, v)| n.len() + v.len()).sum::<usize>();
+            prop_assert!(size(&kept) <= HEADERS_MAX_BYTES);
+            if let Some(next) = values.get(kept.len()) {
+                let next = String::from_utf8_lossy(next).len() + "x-name".len();
+                prop_assert!(size(&kept) + next > HEADERS_MAX_BYTES, "it would have fitted");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_made_readable() {
+        let headers: [(&str, &[u8]); 2] = [("server", b"caf\xe9"), ("x", b"")];
+        let kept = [("server", "caf\u{fffd}"), ("x", "")];
+        let kept = kept.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(kept_headers(headers), kept);
+    }
+}
