@@ -120,6 +120,7 @@ mod tests {
             hubs: vec!["http://hub.example/".into()],
             size: 2,
             accepted_at: Timestamp(0),
+            event: None,
         };
         Edition::new(
             publication,

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::event::EventName;
+use super::source::SourceName;
 use super::value::{PublicationId, Timestamp, TopicUrl};
 
 /// The description of a publication; its body is kept beside it, once for all targets.
@@ -22,6 +24,20 @@ pub struct Publication {
     pub size: u64,
     /// When the hub took it: who was active then gets it.
     pub accepted_at: Timestamp,
+    /// For an event of a source: which one. Its content is then the event's payload as WebSub carries it, and is kept after
+    /// the fan-out.
+    pub event: Option<EventMark>,
+}
+
+/// What makes a publication an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventMark {
+    /// Who raised it.
+    pub source: SourceName,
+    /// What happened.
+    pub name: EventName,
+    /// When, as the event itself says.
+    pub created_at: Timestamp,
 }
 
 /// The digest by which contents are compared: equal only for equal media types and equal bodies.

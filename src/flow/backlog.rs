@@ -41,18 +41,19 @@ impl Hub {
     async fn work_off(&self, head: Backlog) -> Result<ControlFlow<()>, StoreError> {
         let id = head.target;
         let now = self.clock.now();
-        let held = self.store.subscription(id).await?;
-        let verified_at = held.as_ref().map_or(Timestamp(0), |held| held.verified_at);
-        let Some(subscription) = held.filter(|held| held.is_live(now)) else {
+        let held = self.store.target(id).await?;
+        let verified_at = held
+            .as_ref()
+            .map_or(Some(Timestamp(0)), Target::verified_at);
+        let Some(target) = held.filter(|held| held.is_live(now)) else {
             // Only what was read here ends: it may have been renewed since.
             let end = Change::End {
                 target: id,
-                verified_at: Some(verified_at),
+                verified_at,
             };
             self.store.commit(vec![end]).await?;
             return Ok(ControlFlow::Continue(()));
         };
-        let target = Target { id, subscription };
         let entries = self.store.waiting(id, PAGE).await?;
         let (late, fresh): (Vec<_>, Vec<_>) = entries
             .into_iter()
@@ -90,7 +91,7 @@ impl Hub {
         if self.stop.is_cancelled() {
             return Ok(ControlFlow::Break(()));
         }
-        let gate = self.gates.of(target.subscription.callback.origin());
+        let gate = self.gates.of(target.callback().origin());
         if let Some(until) = self.gates.closed_until(&gate) {
             self.knock(target.id, until.min(self.give_up_time(entry)));
             return Ok(ControlFlow::Break(()));
@@ -145,7 +146,7 @@ impl Hub {
         if verdict == Verdict::Gone {
             changes.push(Change::End {
                 target: target.id,
-                verified_at: Some(target.subscription.verified_at),
+                verified_at: target.verified_at(),
             });
             next_look = now;
         }

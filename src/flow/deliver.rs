@@ -12,7 +12,7 @@ use super::pulse::Activity;
 use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
 use crate::net::sender::Exchange;
-use crate::store::Target;
+use crate::store::{Recipient, Target};
 
 /// An answer within this time comes at once.
 const SWIFT: Duration = Duration::from_millis(5);
@@ -47,17 +47,18 @@ impl Hub {
         patience: &mut Patience,
         go_ahead: impl FnOnce() + Send,
     ) -> Attempt {
-        let subscription = &target.subscription;
-        let method = subscription
-            .method
-            .unwrap_or(self.settings.subscriptions.signature);
-        let headers = edition.headers(target.id, subscription.secret.as_ref(), method);
+        let (secret, method) = match &target.recipient {
+            Recipient::Subscription(subscription) => (&subscription.secret, subscription.method),
+            Recipient::Hook(hook) => (&hook.secret, None),
+        };
+        let method = method.unwrap_or(self.settings.subscriptions.signature);
+        let headers = edition.headers(target.id, secret.as_ref(), method);
         let at = self.clock.now();
         self.work.pulse.beat(Activity::Delivery, at);
         let began = Instant::now();
         let mut exchange = pin!(self.sender.send(
             &Method::POST,
-            &subscription.callback,
+            target.callback(),
             headers,
             edition.body().clone(),
             self.settings.delivery.timeout,
@@ -93,7 +94,7 @@ impl Hub {
 /// One event for each attempt: failures are worth reading, successes only to who asks.
 fn log(edition: &Edition, target: &Target, outcome: &Outcome, took: Duration) {
     let publication = edition.publication().id;
-    let origin = target.subscription.callback.origin();
+    let origin = target.callback().origin();
     let target = target.id;
     match (outcome.verdict(), outcome) {
         (Verdict::Delivered, _) => {

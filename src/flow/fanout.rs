@@ -102,10 +102,11 @@ impl Hub {
         };
         let (mut changes, mut targets, mut ended) = (Vec::new(), Vec::new(), HashSet::new());
         for target in std::mem::take(&mut job.open) {
-            match self.store.subscription(target).await? {
-                Some(subscription) => {
+            match self.store.target(target).await? {
+                Some(held) => {
                     let entry = waiting(&publication);
-                    changes.push(wait(target, &subscription, entry, self.clock.now(), None));
+                    let now = self.clock.now();
+                    changes.push(wait(target, held.callback(), entry, now, None));
                     targets.push(target);
                 }
                 None => drop(ended.insert(target)),
@@ -240,10 +241,10 @@ impl Run {
     fn visit(&mut self, target: Target) {
         let now = self.hub.clock.now();
         let accepted_at = self.carrier.publication().accepted_at;
-        if !target.subscription.receives(accepted_at, now) {
+        if !target.receives(accepted_at, now) {
             return;
         }
-        let gate = self.hub.gates.of(target.subscription.callback.origin());
+        let gate = self.hub.gates.of(target.callback().origin());
         let in_turn = self.hub.turns.begin(target.id);
         let due = if in_turn {
             self.hub.gates.closed_until(&gate)
@@ -303,9 +304,10 @@ impl Run {
             return true;
         }
         let entry = waiting(self.carrier.publication());
-        let changes = self.waits.iter().map(|Wait { target, due, .. }| {
-            wait(target.id, &target.subscription, entry, *due, None)
-        });
+        let changes = self
+            .waits
+            .iter()
+            .map(|Wait { target, due, .. }| wait(target.id, target.callback(), entry, *due, None));
         if !self.hub.commit_at_last(changes.collect()).await {
             return false;
         }

@@ -255,6 +255,7 @@ impl Hub {
             hubs: self.hub_links(&topic.hubs),
             size: content.body.len() as u64,
             accepted_at: self.clock.now(),
+            event: None,
             topic: topic.url.clone(),
         };
         self.meters.published();

@@ -26,8 +26,7 @@ use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::Tally;
 use crate::domain::retry::Passage;
-use crate::domain::subscription::Subscription;
-use crate::domain::value::{TargetId, Timestamp};
+use crate::domain::value::{CallbackUrl, TargetId, Timestamp};
 use crate::store::{Change, Target, Waiting};
 
 /// What the rounds of one fan-out share.
@@ -143,7 +142,7 @@ impl Carrier {
         failed: Option<(Attempt, u32)>,
     ) -> Landing {
         let entry = waiting(self.publication());
-        let change = wait(target.id, &target.subscription, entry, due, failed);
+        let change = wait(target.id, target.callback(), entry, due, failed);
         if !self.hub.commit_at_last(vec![change]).await {
             return Landing::Open;
         }
@@ -155,18 +154,18 @@ impl Carrier {
     async fn lose(&self, target: &Target, attempt: Attempt) -> Landing {
         let lost = Change::Lose {
             target: target.id,
-            callback: target.subscription.callback.clone(),
+            callback: target.callback().clone(),
             publication: self.publication().id,
             attempt,
         };
         let end = Change::End {
             target: target.id,
-            verified_at: Some(target.subscription.verified_at),
+            verified_at: target.verified_at(),
         };
         if !self.hub.commit_at_last(vec![lost, end]).await {
             return Landing::Open;
         }
-        tracing::info!(target = %target.id, origin = target.subscription.callback.origin(), "gone: subscription ended");
+        tracing::info!(target = %target.id, origin = target.callback().origin(), "gone: subscription ended");
         self.hub.end_turn(target.id, self.hub.clock.now());
         Landing::Settled
     }
@@ -263,14 +262,14 @@ pub(super) fn waiting(publication: &Publication) -> Waiting {
 /// The change that puts a row into a backlog.
 pub(super) fn wait(
     target: TargetId,
-    subscription: &Subscription,
+    callback: &CallbackUrl,
     entry: Waiting,
     due: Timestamp,
     failed: Option<(Attempt, u32)>,
 ) -> Change {
     Change::Wait {
         target,
-        callback: subscription.callback.clone(),
+        callback: callback.clone(),
         entry,
         due,
         failed,
@@ -281,7 +280,7 @@ pub(super) fn wait(
 mod tests {
     use bytes::Bytes;
 
-    use super::super::tests::{fanout, hub, publication, target};
+    use super::super::tests::{fanout, hub, publication, subscriber};
     use super::*;
 
     #[tokio::test]
@@ -291,12 +290,12 @@ mod tests {
         // It connects, and never answers.
         let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/", receiver.local_addr().expect("an address"));
-        let target = target(&hub, &url);
+        let target = Target::from(subscriber(&hub, &url));
         let id = target.id;
         let publication = publication(&hub, fanout(&hub, 0).await.publication);
         let edition = Edition::new(publication, Bytes::from_static(b"x"), &hub.user_agent);
         let carrier = Carrier::new(Arc::clone(&hub), Arc::new(edition), Tally::default());
-        let gate = hub.gates.of(target.subscription.callback.origin());
+        let gate = hub.gates.of(target.callback().origin());
         let permit = gate.try_pass().expect("a permit");
         assert!(hub.turns.begin(id));
         let (mut patience, mut panicked) = (Patience::new(), false);

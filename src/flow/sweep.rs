@@ -13,7 +13,7 @@ use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::subscription::{Intent, Mode, Subscription};
 use crate::domain::topic::Topic;
 use crate::domain::value::{TargetId, Timestamp};
-use crate::store::{Change, StoreError, Target};
+use crate::store::{Change, StoreError, Subscriber};
 
 /// Rows looked at in one go.
 const PAGE: usize = 1_000;
@@ -130,7 +130,7 @@ impl Hub {
     }
 
     /// Whether this very lease has been asked for already.
-    fn is_asked(&self, held: &Target) -> bool {
+    fn is_asked(&self, held: &Subscriber) -> bool {
         let asked = self.refreshed.get(&held.id);
         asked.is_some_and(|verified_at| *verified_at == held.subscription.verified_at)
     }

@@ -17,7 +17,7 @@ use crate::net::dial::Dialer;
 use crate::net::resolve::Resolver;
 use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
-use crate::store::{BacklogLimits, SledStore, StoreOptions, Target};
+use crate::store::{BacklogLimits, SledStore, StoreOptions, Subscriber};
 
 const PLENTY: Duration = Duration::from_secs(30);
 
@@ -92,8 +92,8 @@ pub(super) async fn fanout(hub: &Hub, targets: u64) -> Fanout {
     fanout
 }
 
-/// A target that subscribes to `news` from now on.
-pub(super) fn target(hub: &Hub, callback: &str) -> Target {
+/// Who subscribes to `news` from now on.
+pub(super) fn subscriber(hub: &Hub, callback: &str) -> Subscriber {
     let now = hub.clock.now();
     let subscription = Subscription {
         topic: topic("news").url,
@@ -105,7 +105,7 @@ pub(super) fn target(hub: &Hub, callback: &str) -> Target {
         expires_at: now.plus(PLENTY),
         from: None,
     };
-    Target {
+    Subscriber {
         id: subscription.id(),
         subscription,
     }
@@ -121,6 +121,7 @@ pub(super) fn publication(hub: &Hub, id: PublicationId) -> Publication {
         hubs: Vec::new(),
         size: 1,
         accepted_at: hub.clock.now(),
+        event: None,
     }
 }
 

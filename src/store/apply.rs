@@ -1,11 +1,9 @@
 //! What each change means in rows. In: a change, and the rows as they stand. Out: the rows as they will stand. Nothing
 //! here writes to disk, and each change finds out by itself whether it was already made.
 
-use bytes::Bytes;
-
-use super::key::{CHUNK_BYTES, Group, Key};
+use super::key::{Group, Key};
 use super::overlay::Overlay;
-use super::{BacklogLimits, Change, Result, backlog};
+use super::{BacklogLimits, Change, Result, backlog, hooks, journal};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::{Job, JobId};
 use crate::domain::receipt::{Missing, MissingState, Receipt, Stage, Tally};
@@ -34,7 +32,7 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             let topic = hosted.topic.id();
             unhost(rows, topic)?;
             rows.put(&Key::Hosted(topic), hosted);
-            put_chunks(rows, body, |index| Key::HostedChunk(topic, index));
+            journal::put_chunks(rows, body, |index| Key::HostedChunk(topic, index));
         }
         Change::Unhost(topic) => unhost(rows, *topic)?,
         Change::Receive(receipt) => {
@@ -47,12 +45,7 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
         Change::Stage(id, stage) => {
             update_receipt(rows, *id, |receipt| receipt.stage = stage.clone())?
         }
-        Change::Journal(publication, body) => {
-            let id = publication.id;
-            drop_body(rows, id)?;
-            rows.put(&Key::Publication(id), publication);
-            put_chunks(rows, body, |index| Key::BodyChunk(id, index));
-        }
+        Change::Journal(publication, body) => journal::put(rows, publication, body)?,
         Change::Visited(id, tally) => visited(rows, *id, *tally)?,
         Change::Wait {
             target,
@@ -92,6 +85,7 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             attempt,
         } => lose(rows, *target, callback, *publication, attempt)?,
         Change::Prune(id) => prune(rows, *id)?,
+        Change::Hooks(change) => hooks::apply::apply(rows, change)?,
     }
     Ok(())
 }
@@ -140,12 +134,6 @@ fn unhost(rows: &mut Overlay, topic: TopicId) -> Result<()> {
     Ok(())
 }
 
-fn put_chunks(rows: &mut Overlay, body: &Bytes, key: impl Fn(u32) -> Key) {
-    for (index, chunk) in (0..).zip(body.chunks(CHUNK_BYTES)) {
-        rows.put_bytes(&key(index), chunk);
-    }
-}
-
 fn visited(rows: &mut Overlay, id: PublicationId, tally: Tally) -> Result<()> {
     rows.remove(&Key::Job(JobId::Fanout(id)));
     update_receipt(rows, id, |receipt| {
@@ -154,7 +142,7 @@ fn visited(rows: &mut Overlay, id: PublicationId, tally: Tally) -> Result<()> {
             receipt.tally = receipt.tally.closed(tally);
         }
     })?;
-    drop_unwanted_body(rows, id)
+    journal::drop_unwanted(rows, id)
 }
 
 fn lose(
@@ -198,29 +186,7 @@ fn prune(rows: &mut Overlay, id: PublicationId) -> Result<()> {
     ] {
         rows.remove(&key);
     }
-    drop_body(rows, id)
-}
-
-/// The body goes when every target was visited and nobody waits.
-pub(super) fn drop_unwanted_body(rows: &mut Overlay, id: PublicationId) -> Result<()> {
-    let is_wanted = rows
-        .record::<Receipt>(&Key::Receipt(id))?
-        .is_some_and(|receipt| receipt.stage != Stage::Visited || receipt.tally.backlog > 0);
-    if is_wanted {
-        Ok(())
-    } else {
-        drop_body(rows, id)
-    }
-}
-
-fn drop_body(rows: &mut Overlay, id: PublicationId) -> Result<()> {
-    if rows.exists(&Key::Publication(id))? {
-        rows.remove(&Key::Publication(id));
-        for chunk in rows.keys(Group::BodyChunks(id))? {
-            rows.remove(&chunk);
-        }
-    }
-    Ok(())
+    journal::drop(rows, id)
 }
 
 pub(super) fn update_receipt(

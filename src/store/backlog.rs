@@ -1,10 +1,10 @@
 //! The changes of a target's backlog, in rows. In: who waits for what, or waits no longer. Out: the entries, the target's
 //! job, the receipt's missing targets and counts, and the body, all in step with each other.
 
-use super::apply::{drop_unwanted_body, update_receipt};
+use super::apply::update_receipt;
 use super::key::{Group, Key};
 use super::overlay::Overlay;
-use super::{BacklogLimits, Result, Waiting};
+use super::{BacklogLimits, Result, Waiting, journal};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::receipt::{Missing, MissingState, Tally};
@@ -174,7 +174,7 @@ fn leave_backlog(
         receipt.tally.backlog = receipt.tally.backlog.saturating_sub(1);
         counted(&mut receipt.tally);
     })?;
-    drop_unwanted_body(rows, id)
+    journal::drop_unwanted(rows, id)
 }
 
 fn mark_missing(

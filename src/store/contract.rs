@@ -5,10 +5,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::backlog::*;
+use self::hooks::*;
 use self::samples::*;
 use self::tally::*;
 use super::memory::MemoryStore;
-use super::{Change, SledStore, Store, Target};
+use super::{Change, SledStore, Store, Subscriber};
 use crate::domain::job::{Fanout, Job, JobId};
 use crate::domain::receipt::{Bundle, MissingState, Stage, Tally};
 use crate::domain::subscription::Subscription;
@@ -16,6 +17,7 @@ use crate::domain::topic::{Hosted, Topic};
 use crate::domain::value::{PublicationId, Timestamp};
 
 mod backlog;
+pub(super) mod hooks;
 mod random;
 pub(super) mod samples;
 mod sled;
@@ -63,6 +65,16 @@ contract!(
     who_was_visited_in_vain_is_given_up,
     pruning_forgets_everything,
     jobs_come_back_as_they_were_put,
+    a_topic_s_targets_are_its_subscriptions_and_its_hooks,
+    an_edited_hook_leaves_its_old_topics_and_source,
+    a_hook_that_ends_takes_everything_with_it,
+    deliveries_are_paged_both_ways_and_pruned_below_an_id,
+    a_body_of_a_request_of_its_own_comes_back,
+    an_event_is_kept_until_it_is_pruned,
+    the_latest_event_is_the_one_that_was_made_last,
+    an_answer_is_remembered_until_its_time,
+    a_token_is_found_by_its_digest_alone,
+    sources_are_known_whatever_the_case,
 );
 
 async fn commit(store: &dyn Store, changes: Vec<Change>) {
@@ -142,9 +154,9 @@ async fn pages_come_in_key_order(store: &dyn Store) {
     commit(store, all.iter().cloned().map(Change::Activate).collect()).await;
     all.sort_by_key(Subscription::id);
 
-    let held = |target: Target| {
-        assert_eq!(target.id, target.subscription.id());
-        target.subscription
+    let held = |Subscriber { id, subscription }| {
+        assert_eq!(id, subscription.id());
+        subscription
     };
     let mut paged = Vec::new();
     while paged.len() < 60 {
@@ -159,13 +171,13 @@ async fn pages_come_in_key_order(store: &dyn Store) {
         let topic = topic_url(topic).id();
         let mut expected = all.clone();
         expected.retain(|it| it.id().topic == topic);
-        let whole = store.targets(topic, None, 100).await.expect("a page");
-        let whole: Vec<Subscription> = whole.into_iter().map(held).collect();
-        assert_eq!(whole, expected);
-        let after = expected[4].id().callback;
-        let rest = store.targets(topic, Some(after), 3).await.expect("a page");
-        let rest: Vec<Subscription> = rest.into_iter().map(held).collect();
-        assert_eq!(rest, expected[5..8]);
+        let whole = store.subscriptions_to(topic, None, 100).await;
+        let whole = whole.expect("a page").into_iter().map(held);
+        assert_eq!(whole.collect::<Vec<_>>(), expected);
+        let after = Some(expected[4].id().callback);
+        let rest = store.subscriptions_to(topic, after, 3).await;
+        let rest = rest.expect("a page").into_iter().map(held);
+        assert_eq!(rest.collect::<Vec<_>>(), expected[5..8]);
     }
     let topics = store.topics(None, 10).await.expect("a page");
     assert!(topics.is_sorted_by_key(Topic::id));

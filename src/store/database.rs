@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -80,16 +81,28 @@ impl Database {
         let mut rows = match after {
             None => self.tree.scan_prefix(prefix),
             Some(after) => {
-                use std::ops::Bound::{Excluded, Unbounded};
                 let end = end_of(prefix).map_or(Unbounded, Excluded);
                 self.tree
                     .range::<Vec<u8>, _>((Excluded(after.to_vec()), end))
             }
         };
-        std::iter::from_fn(move || match caught(|| rows.next()) {
-            Ok(row) => row.map(|row| row.map_err(unavailable)),
-            Err(error) => Some(Err(error)),
-        })
+        std::iter::from_fn(move || sound(|| rows.next()))
+    }
+
+    /// The same rows from the other end: the last one before `before` first.
+    pub fn rows_back(
+        &self,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<(::sled::IVec, ::sled::IVec)>> + use<> {
+        let end = match before {
+            None => end_of(prefix).map_or(Unbounded, Excluded),
+            Some(before) => Excluded(before.to_vec()),
+        };
+        let mut rows = self
+            .tree
+            .range::<Vec<u8>, _>((Included(prefix.to_vec()), end));
+        std::iter::from_fn(move || sound(|| rows.next_back()))
     }
 
     /// Has sled reclaim about as much of the file as was just written. sled moves one page out of the way of its cleaner
@@ -101,6 +114,14 @@ impl Database {
             caught(|| self.broom.insert(b"", &stroke.to_be_bytes()))?.map_err(unavailable)?;
         }
         Ok(())
+    }
+}
+
+/// The next row, or why there is none that can be had.
+fn sound<T>(next: impl FnOnce() -> Option<::sled::Result<T>>) -> Option<Result<T>> {
+    match caught(next) {
+        Ok(row) => row.map(|row| row.map_err(unavailable)),
+        Err(error) => Some(Err(error)),
     }
 }
 

@@ -24,7 +24,9 @@ use super::record::Record as _;
 use super::{Result, StoreError};
 
 /// The layout that this binary writes; it reads this one and all before it.
-const FORMAT: u64 = 1;
+///
+/// 1: the hub. 2: webhooks; a publication may be an event, which 1 would not read.
+const FORMAT: u64 = 2;
 
 /// How often, and how long between, a database that this process has just closed is asked to let go of its file.
 const REOPEN_TRIES: u32 = 500;
@@ -207,12 +209,12 @@ impl Engine {
         };
         let file = File::open(self.folder.join("db")).map_err(unavailable)?;
         let database = Database::new(tree, file)?;
-        let is_new = self.check_format(&database)?;
+        let is_marked = self.mark_format(&database)?;
         *self
             .database
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Some(database);
-        if is_new {
+        if is_marked {
             self.sync()?;
             File::open(&self.folder)
                 .and_then(|folder| folder.sync_all())
@@ -236,10 +238,26 @@ impl Engine {
         Ok(())
     }
 
-    /// Refuses a folder of a newer binary, and marks a new one; says whether it is new.
-    fn check_format(&self, database: &Database) -> Result<bool> {
+    /// Refuses a folder of a newer binary, and marks a new one and one of an older binary, which must not write there any
+    /// more; says whether it did.
+    fn mark_format(&self, database: &Database) -> Result<bool> {
         let key = Key::Format.bytes();
-        let Some(found) = database.value(&key)? else {
+        if let Some(found) = database.value(&key)? {
+            match u64::decode(&found) {
+                Ok(FORMAT) => return Ok(false),
+                Ok(1..FORMAT) => {}
+                Ok(found) => {
+                    return Err(StoreError::Newer {
+                        folder: self.folder.display().to_string(),
+                        found,
+                        known: FORMAT,
+                    });
+                }
+                Err(error) => {
+                    return Err(self.damaged(format!("the number of its format {error}")));
+                }
+            }
+        } else {
             if database.rows(&[], None).next().is_some() {
                 return Err(self.damaged("it does not say which format it has".to_owned()));
             }
@@ -247,18 +265,9 @@ impl Engine {
             if let Some(cause) = mark.complaint_of_empty() {
                 return Err(self.damaged(cause));
             }
-            database.apply(BTreeMap::from([(key, Some(FORMAT.encode()))]))?;
-            return Ok(true);
-        };
-        match u64::decode(&found) {
-            Ok(FORMAT) => Ok(false),
-            Ok(found) => Err(StoreError::Newer {
-                folder: self.folder.display().to_string(),
-                found,
-                known: FORMAT,
-            }),
-            Err(error) => Err(self.damaged(format!("the number of its format {error}"))),
         }
+        database.apply(BTreeMap::from([(key, Some(FORMAT.encode()))]))?;
+        Ok(true)
     }
 
     fn damaged(&self, cause: String) -> StoreError {

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{BacklogLimits, Change, Result, Store, StoreError, Target, Waiting};
+use super::{BacklogLimits, Change, Result, Store, StoreError, Subscriber, Target, Waiting};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
@@ -17,6 +17,7 @@ use crate::domain::subscription::Subscription;
 use crate::domain::topic::{Hosted, Topic};
 use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
 
+mod hooks;
 mod model;
 
 use self::model::State;
@@ -74,14 +75,14 @@ fn page<K: Ord + Copy, V: Clone>(
         .collect()
 }
 
-fn targets(
+fn subscribers(
     map: &BTreeMap<TargetId, Subscription>,
     after: Option<TargetId>,
     limit: usize,
     is_asked_for: impl Fn(&TargetId) -> bool,
-) -> Vec<Target> {
+) -> Vec<Subscriber> {
     let page = page(map, after, limit, is_asked_for).into_iter();
-    page.map(|subscription| Target {
+    page.map(|subscription| Subscriber {
         id: subscription.id(),
         subscription,
     })
@@ -121,16 +122,35 @@ impl Store for MemoryStore {
         after: Option<CallbackId>,
         limit: usize,
     ) -> Result<Vec<Target>> {
-        let after = after.map(|callback| TargetId { topic, callback });
-        let state = self.state();
-        Ok(targets(&state.subscriptions, after, limit, |target| {
-            target.topic == topic
-        }))
+        let subscribers = self.subscriptions_to(topic, None, usize::MAX).await?;
+        let mut targets: Vec<Target> = subscribers.into_iter().map(Target::from).collect();
+        targets.extend(self.state().hooks.on(topic).map(Target::from));
+        targets.retain(|target| after.is_none_or(|after| target.id.callback > after));
+        targets.sort_by_key(|target| target.id.callback);
+        targets.truncate(limit);
+        Ok(targets)
     }
 
-    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>> {
+    async fn subscriptions(
+        &self,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>> {
         let state = self.state();
-        Ok(targets(&state.subscriptions, after, limit, |_| true))
+        Ok(subscribers(&state.subscriptions, after, limit, |_| true))
+    }
+
+    async fn subscriptions_to(
+        &self,
+        topic: TopicId,
+        after: Option<CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>> {
+        let after = after.map(|callback| TargetId { topic, callback });
+        let state = self.state();
+        Ok(subscribers(&state.subscriptions, after, limit, |target| {
+            target.topic == topic
+        }))
     }
 
     async fn subscribers(&self, topic: TopicId) -> Result<u64> {

@@ -20,12 +20,16 @@ mod apply;
 mod backlog;
 mod database;
 mod engine;
+pub mod hooks;
+mod journal;
 mod key;
 mod mark;
 mod overlay;
 mod quarantine;
+mod read;
 mod record;
 mod sled;
+mod target;
 mod writer;
 
 #[cfg(test)]
@@ -33,9 +37,12 @@ mod contract;
 #[cfg(test)]
 pub mod memory;
 
+pub use self::hooks::{HookChange, HookStore};
 pub use self::sled::{SledStore, StoreOptions};
+pub use self::target::{Recipient, Subscriber, Target};
 
 use crate::domain::attempt::Attempt;
+use crate::domain::hook::HookId;
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt, Stage, Tally};
@@ -103,15 +110,6 @@ pub struct BacklogLimits {
     pub bytes: u64,
 }
 
-/// A subscription with its key, so that a fan-out need not work it out again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// The key.
-    pub id: TargetId,
-    /// What is kept under it.
-    pub subscription: Subscription,
-}
-
 /// One publication that waits for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
@@ -157,7 +155,8 @@ pub enum Change {
     Bundle(Bundle),
     /// A receipt's stage changes; that of a receipt that is not there does not.
     Stage(PublicationId, Stage),
-    /// A publication and its body are kept until every target has it or lost it.
+    /// A publication and its body are kept until every target has it or lost it. An event is kept until `Prune`, stands in
+    /// its source's log, and is the latest of its topic unless there is a later one.
     Journal(Publication, Bytes),
     /// The fan-out has visited every target: its job is done, its counts go into the receipt, whose counts add up from
     /// then on ([`Tally::closed`]), the stage becomes `Visited`, and the body goes if nobody waits for it.
@@ -223,13 +222,15 @@ pub enum Change {
         attempt: Attempt,
     },
     /// Everything about a publication is forgotten: receipt, missing targets, body, backlog entries, its fetch and fan-out
-    /// jobs, the bundle of that id.
+    /// jobs, its place in the log of events, the bundle of that id.
     Prune(PublicationId),
+    /// What belongs to webhooks.
+    Hooks(HookChange),
 }
 
 /// The store. See the module for its contract.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: HookStore {
     /// Makes the changes durable, in their order, all or none.
     async fn commit(&self, changes: Vec<Change>) -> Result<()>;
 
@@ -242,21 +243,39 @@ pub trait Store: Send + Sync + 'static {
 
     /// One subscription.
     async fn subscription(&self, target: TargetId) -> Result<Option<Subscription>>;
-    /// The targets of one topic, in key order.
+    /// All subscriptions, in key order.
+    async fn subscriptions(&self, after: Option<TargetId>, limit: usize)
+    -> Result<Vec<Subscriber>>;
+    /// The subscriptions to one topic, in key order.
+    async fn subscriptions_to(
+        &self,
+        topic: TopicId,
+        after: Option<CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>>;
+    /// The targets of one topic, in the order of their callbacks: its subscriptions, and the hooks that were put on it.
     async fn targets(
         &self,
         topic: TopicId,
         after: Option<CallbackId>,
         limit: usize,
     ) -> Result<Vec<Target>>;
-    /// All subscriptions, in key order.
-    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>>;
+    /// The target with this id: a subscription, or a hook that may be inactive.
+    async fn target(&self, id: TargetId) -> Result<Option<Target>> {
+        match HookId::of(id) {
+            Some(hook) => Ok(self.hook(hook).await?.map(Target::from)),
+            None => {
+                let subscription = self.subscription(id).await?;
+                Ok(subscription.map(|subscription| Subscriber { id, subscription }.into()))
+            }
+        }
+    }
     /// How many subscriptions a topic has; lapsed ones count until they are swept.
     async fn subscribers(&self, topic: TopicId) -> Result<u64>;
     /// How many subscriptions have callbacks at a host.
     async fn subscriptions_at_host(&self, host: &str) -> Result<u64>;
 
-    /// A publication and its body, as long as someone waits for it.
+    /// A publication and its body, as long as someone waits for it; an event as long as it is kept.
     async fn publication(&self, id: PublicationId) -> Result<Option<(Publication, Bytes)>>;
     /// A receipt, with the counts of the fan-out's last checkpoint.
     async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>>;

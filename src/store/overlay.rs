@@ -58,15 +58,29 @@ impl<'a> Overlay<'a> {
 
     /// The keys of a group's rows, readable or not, in order.
     pub fn keys(&self, group: Group) -> Result<Vec<Key>> {
+        self.keys_while(group, |_| true)
+    }
+
+    /// Those of them that stand before a key.
+    pub fn keys_before(&self, group: Group, end: &Key) -> Result<Vec<Key>> {
+        let end = end.bytes();
+        self.keys_while(group, |key| key < end.as_slice())
+    }
+
+    fn keys_while(&self, group: Group, is_within: impl Fn(&[u8]) -> bool) -> Result<Vec<Key>> {
         let prefix = group.prefix();
         let mut keys = BTreeSet::new();
         for row in self.database.rows(&prefix, None) {
             let (key, _) = row?;
+            if !is_within(&key) {
+                break;
+            }
             if !self.pending.contains_key(&*key) {
                 keys.insert(key.to_vec());
             }
         }
-        keys.extend(self.pending_keys(&prefix).cloned());
+        let pending = self.pending_keys(&prefix).take_while(|key| is_within(key));
+        keys.extend(pending.cloned());
         Ok(keys.iter().filter_map(|key| Key::parse(key)).collect())
     }
 

@@ -1,17 +1,25 @@
 //! The record codec. In: the domain's records. Out: compact bytes that say which version wrote them, and back.
 //!
-//! Every record is stored inside a tagged enum. When a record changes its shape, the old shape moves into a struct of
-//! its own here and the record gets an enum of its own with `V2`; `V1` stays readable for good (`golden/v1.txt`).
+//! The first byte of each tells which version of its shape follows. When a record changes its shape, the old shape moves
+//! into a struct of its own here, the record takes the next number, and reads the old one as well: for good (`golden/`).
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Waiting;
+use super::hooks::{HookRow, Remembered};
+use super::journal::Journaled;
+use crate::domain::delivery::Delivery;
+use crate::domain::event::EventName;
+use crate::domain::hook::HookHealth;
 use crate::domain::job::Job;
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
+use crate::domain::source::Source;
 use crate::domain::subscription::Subscription;
+use crate::domain::token::Token;
 use crate::domain::topic::{Hosted, Topic};
+use crate::domain::value::{PublicationId, Timestamp, TopicUrl};
 
 /// Why bytes are not the record that should be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,8 +28,8 @@ pub(super) enum RecordError {
     #[error("is empty")]
     Empty,
     /// Written by something newer.
-    #[error("has version tag {0}; this binary knows tag 0")]
-    Version(u8),
+    #[error("has version tag {0}; this binary knows tags up to {1}")]
+    Version(u8, u8),
     /// Not what the version says.
     #[error("is malformed: {0}")]
     Malformed(postcard::Error),
@@ -30,45 +38,98 @@ pub(super) enum RecordError {
     Trailing(usize),
 }
 
-#[derive(Serialize, Deserialize)]
-enum Versioned<T> {
-    V1(T),
-}
-
 /// What can be the value of a row.
 pub(super) trait Record: Serialize + DeserializeOwned {
+    /// The version that is written. The first one is 0.
+    const TAG: u8 = 0;
+
     /// The bytes to store.
     fn encode(&self) -> Vec<u8> {
-        postcard::to_stdvec(&Versioned::V1(self))
+        postcard::to_extend(self, vec![Self::TAG])
             .expect("derived Serialize into a Vec: every length is known and there is no I/O")
     }
 
     /// Reads what this or an older version stored.
     fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        match bytes.first() {
-            None => return Err(RecordError::Empty),
-            Some(0) => {}
-            Some(tag) => return Err(RecordError::Version(*tag)),
+        match bytes.split_first() {
+            None => Err(RecordError::Empty),
+            Some((tag, shape)) if *tag == Self::TAG => whole(shape),
+            Some((tag, shape)) => Self::decode_older(*tag, shape),
         }
-        let (Versioned::V1(record), rest) =
-            postcard::take_from_bytes(bytes).map_err(RecordError::Malformed)?;
-        match rest.len() {
-            0 => Ok(record),
-            length => Err(RecordError::Trailing(length)),
-        }
+    }
+
+    /// Reads what an older version stored.
+    fn decode_older(tag: u8, _shape: &[u8]) -> Result<Self, RecordError> {
+        Err(RecordError::Version(tag, Self::TAG))
+    }
+}
+
+fn whole<T: DeserializeOwned>(shape: &[u8]) -> Result<T, RecordError> {
+    let (record, rest) = postcard::take_from_bytes(shape).map_err(RecordError::Malformed)?;
+    match rest.len() {
+        0 => Ok(record),
+        length => Err(RecordError::Trailing(length)),
     }
 }
 
 impl Record for Bundle {}
+impl Record for Delivery {}
+impl Record for EventName {}
+impl Record for HookHealth {}
+impl Record for HookRow {}
 impl Record for Hosted {}
 impl Record for Job {}
 impl Record for Missing {}
-impl Record for Publication {}
+impl Record for PublicationId {}
 impl Record for Receipt {}
+impl Record for Remembered {}
+impl Record for Source {}
 impl Record for Subscription {}
+impl Record for Token {}
 impl Record for Topic {}
 impl Record for Waiting {}
 impl Record for u64 {}
+
+impl Record for Journaled {
+    const TAG: u8 = 1;
+
+    fn decode_older(tag: u8, shape: &[u8]) -> Result<Self, RecordError> {
+        match tag {
+            0 => whole::<PublicationV1>(shape).map(Self::from),
+            tag => Err(RecordError::Version(tag, Self::TAG)),
+        }
+    }
+}
+
+/// The row of a publication before there were events. Its body was always in pieces.
+#[derive(Serialize, Deserialize)]
+struct PublicationV1 {
+    id: PublicationId,
+    topic: TopicUrl,
+    content_type: String,
+    self_url: String,
+    hubs: Vec<String>,
+    size: u64,
+    accepted_at: Timestamp,
+}
+
+impl From<PublicationV1> for Journaled {
+    fn from(old: PublicationV1) -> Self {
+        Self {
+            publication: Publication {
+                id: old.id,
+                topic: old.topic,
+                content_type: old.content_type,
+                self_url: old.self_url,
+                hubs: old.hubs,
+                size: old.size,
+                accepted_at: old.accepted_at,
+                event: None,
+            },
+            body: None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::database::Database;
-use super::engine::Engine;
+use super::engine::{Engine, Reading};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
+use super::read::{Span, View};
 use super::record::Record;
 use super::writer::{QUEUE, Request, Work, Writer};
-use super::{BacklogLimits, Change, Result, Store, StoreError, Target, Waiting};
+use super::{BacklogLimits, Change, Result, Store, StoreError, Subscriber, Target, Waiting};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
@@ -89,75 +89,55 @@ impl SledStore {
     }
 
     /// Reads at once, unless a batch is just being applied: then where waiting harms nobody.
-    async fn read<T: Send + 'static>(
+    pub(super) async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Database, &Quarantine) -> Result<T> + Send + 'static,
+        read: impl FnOnce(View<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if let Some(reading) = self.shelf.engine.try_reading() {
-            return read(reading.database()?, &self.shelf.quarantine);
+            return read(self.shelf.view(&reading)?);
         }
         self.read_aside(read).await
     }
 
     async fn read_aside<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Database, &Quarantine) -> Result<T> + Send + 'static,
+        read: impl FnOnce(View<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let shelf = self.shelf.clone();
-        tokio::task::spawn_blocking(move || {
-            let reading = shelf.engine.reading();
-            read(reading.database()?, &shelf.quarantine)
-        })
-        .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?
-    }
-
-    async fn record<T: Record + Send + 'static>(&self, key: Key) -> Result<Option<T>> {
-        self.read(move |database, quarantine| record(database, quarantine, &key))
+        tokio::task::spawn_blocking(move || read(shelf.view(&shelf.engine.reading())?))
             .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
-    async fn page<T: Record + Send + 'static>(
+    /// Reads so many rows at the most.
+    pub(super) async fn read_page<T: Send + 'static>(
         &self,
-        group: Group,
-        after: Option<Key>,
         limit: usize,
-    ) -> Result<Vec<T>> {
-        self.page_of(group, after, limit, |_, record: T| Some(record))
-            .await
-    }
-
-    /// A page of subscriptions with the targets that their keys name.
-    async fn target_page(
-        &self,
-        group: Group,
-        after: Option<Key>,
-        limit: usize,
-    ) -> Result<Vec<Target>> {
-        self.page_of(group, after, limit, |key, subscription| {
-            let Some(Key::Subscription(id)) = Key::parse(key) else {
-                return None;
-            };
-            Some(Target { id, subscription })
-        })
-        .await
-    }
-
-    async fn page_of<T: Record + 'static, U: Send + 'static>(
-        &self,
-        group: Group,
-        after: Option<Key>,
-        limit: usize,
-        row: impl Fn(&[u8], T) -> Option<U> + Send + 'static,
-    ) -> Result<Vec<U>> {
-        let read = move |database: &Database, quarantine: &Quarantine| {
-            page(database, quarantine, group, after, limit, row)
-        };
+        read: impl FnOnce(View<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if limit <= SHORT_PAGE {
             self.read(read).await
         } else {
             self.read_aside(read).await
         }
+    }
+
+    pub(super) async fn record<T: Record + Send + 'static>(&self, key: Key) -> Result<Option<T>> {
+        self.read(move |view| view.record(&key)).await
+    }
+
+    pub(super) async fn page<T: Record + Send + 'static>(&self, span: Span) -> Result<Vec<T>> {
+        self.read_page(span.limit, move |view| view.page(&span))
+            .await
+    }
+}
+
+impl Shelf {
+    fn view<'a>(&'a self, reading: &'a Reading<'_>) -> Result<View<'a>> {
+        Ok(View {
+            database: reading.database()?,
+            quarantine: &self.quarantine,
+        })
     }
 }
 
@@ -182,15 +162,13 @@ impl Store for SledStore {
     }
 
     async fn topics(&self, after: Option<TopicId>, limit: usize) -> Result<Vec<Topic>> {
-        self.page(Group::Topics, after.map(Key::Topic), limit).await
+        self.page(Span::after(Group::Topics, after.map(Key::Topic), limit))
+            .await
     }
 
     async fn hosted(&self, topic: TopicId) -> Result<Option<(Hosted, Bytes)>> {
-        self.read(move |database, quarantine| {
-            let chunks = Group::HostedChunks(topic);
-            with_body(database, quarantine, &Key::Hosted(topic), chunks)
-        })
-        .await
+        self.read(move |view| view.with_body(&Key::Hosted(topic), Group::HostedChunks(topic)))
+            .await
     }
 
     async fn subscription(&self, target: TargetId) -> Result<Option<Subscription>> {
@@ -203,12 +181,38 @@ impl Store for SledStore {
         after: Option<CallbackId>,
         limit: usize,
     ) -> Result<Vec<Target>> {
-        let after = after.map(|callback| Key::Subscription(TargetId { topic, callback }));
-        self.target_page(Group::Targets(topic), after, limit).await
+        // Most audiences are small, and to go aside costs more than to read them.
+        let short = limit.min(SHORT_PAGE);
+        let page = self
+            .read(move |view| view.targets(topic, after, short))
+            .await?;
+        if page.len() < short || short == limit {
+            return Ok(page);
+        }
+        self.read_aside(move |view| view.targets(topic, after, limit))
+            .await
     }
 
-    async fn subscriptions(&self, after: Option<TargetId>, limit: usize) -> Result<Vec<Target>> {
-        self.target_page(Group::Subscriptions, after.map(Key::Subscription), limit)
+    async fn subscriptions(
+        &self,
+        after: Option<TargetId>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>> {
+        let after = after.map(Key::Subscription);
+        let span = Span::after(Group::Subscriptions, after, limit);
+        self.read_page(limit, move |view| view.subscribers(&span))
+            .await
+    }
+
+    async fn subscriptions_to(
+        &self,
+        topic: TopicId,
+        after: Option<CallbackId>,
+        limit: usize,
+    ) -> Result<Vec<Subscriber>> {
+        let after = after.map(|callback| Key::Subscription(TargetId { topic, callback }));
+        let span = Span::after(Group::SubscriptionsTo(topic), after, limit);
+        self.read_page(limit, move |view| view.subscribers(&span))
             .await
     }
 
@@ -223,37 +227,24 @@ impl Store for SledStore {
     }
 
     async fn publication(&self, id: PublicationId) -> Result<Option<(Publication, Bytes)>> {
-        self.read(move |database, quarantine| {
-            let chunks = Group::BodyChunks(id);
-            with_body(database, quarantine, &Key::Publication(id), chunks)
-        })
-        .await
+        self.read(move |view| view.publication(id)).await
     }
 
     async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>> {
-        self.read(move |database, quarantine| {
-            let receipt = record(database, quarantine, &Key::Receipt(id))?;
+        self.read(move |view| {
+            let receipt = view.record(&Key::Receipt(id))?;
             receipt
-                .map(|receipt| with_checkpoint(database, quarantine, receipt))
+                .map(|receipt| view.with_checkpoint(receipt))
                 .transpose()
         })
         .await
     }
 
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
-        self.read_aside(move |database, quarantine| {
-            let after = after.map(Key::Receipt);
-            page(
-                database,
-                quarantine,
-                Group::Receipts,
-                after,
-                limit,
-                |_, row| Some(row),
-            )?
-            .into_iter()
-            .map(|receipt| with_checkpoint(database, quarantine, receipt))
-            .collect()
+        let span = Span::after(Group::Receipts, after.map(Key::Receipt), limit);
+        self.read_page(limit, move |view| {
+            let page = view.page(&span)?.into_iter();
+            page.map(|receipt| view.with_checkpoint(receipt)).collect()
         })
         .await
     }
@@ -263,7 +254,7 @@ impl Store for SledStore {
     }
 
     async fn bundles(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Bundle>> {
-        self.page(Group::Bundles, after.map(Key::Bundle), limit)
+        self.page(Span::after(Group::Bundles, after.map(Key::Bundle), limit))
             .await
     }
 
@@ -274,11 +265,13 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Vec<Missing>> {
         let after = after.map(|target| Key::Missing(id, target));
-        self.page(Group::Missing(id), after, limit).await
+        self.page(Span::after(Group::Missing(id), after, limit))
+            .await
     }
 
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
-        self.page(Group::Waiting(target), None, limit).await
+        self.page(Span::after(Group::Waiting(target), None, limit))
+            .await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Job>> {
@@ -286,7 +279,8 @@ impl Store for SledStore {
     }
 
     async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>> {
-        self.page(Group::Jobs, after.map(Key::Job), limit).await
+        self.page(Span::after(Group::Jobs, after.map(Key::Job), limit))
+            .await
     }
 
     async fn probe(&self) -> Result<()> {
@@ -300,66 +294,4 @@ impl Store for SledStore {
     async fn close(&self) -> Result<()> {
         self.ask(Work::Close).await
     }
-}
-
-fn record<T: Record>(database: &Database, quarantine: &Quarantine, key: &Key) -> Result<Option<T>> {
-    let key = key.bytes();
-    let value = database.value(&key)?;
-    Ok(value.and_then(|value| decoded(quarantine, &key, &value)))
-}
-
-fn page<T: Record, U>(
-    database: &Database,
-    quarantine: &Quarantine,
-    group: Group,
-    after: Option<Key>,
-    limit: usize,
-    made: impl Fn(&[u8], T) -> Option<U>,
-) -> Result<Vec<U>> {
-    let after = after.map(|key| key.bytes());
-    let mut page = Vec::new();
-    let mut rows = database.rows(&group.prefix(), after.as_deref());
-    while page.len() < limit
-        && let Some(row) = rows.next()
-    {
-        let (key, value) = row?;
-        let record = decoded::<T>(quarantine, &key, &value);
-        page.extend(record.and_then(|record| made(&key, record)));
-    }
-    Ok(page)
-}
-
-fn with_body<T: Record>(
-    database: &Database,
-    quarantine: &Quarantine,
-    key: &Key,
-    chunks: Group,
-) -> Result<Option<(T, Bytes)>> {
-    let Some(head) = record(database, quarantine, key)? else {
-        return Ok(None);
-    };
-    let mut body = BytesMut::new();
-    for row in database.rows(&chunks.prefix(), None) {
-        body.extend_from_slice(&row?.1);
-    }
-    Ok(Some((head, body.freeze())))
-}
-
-/// The receipt with what its fan-out has counted so far.
-fn with_checkpoint(
-    database: &Database,
-    quarantine: &Quarantine,
-    mut receipt: Receipt,
-) -> Result<Receipt> {
-    let key = Key::Job(JobId::Fanout(receipt.id));
-    if let Some(Job::Fanout(fanout)) = record(database, quarantine, &key)? {
-        receipt.tally = receipt.tally.merged(fanout.tally);
-    }
-    Ok(receipt)
-}
-
-fn decoded<T: Record>(quarantine: &Quarantine, key: &[u8], value: &[u8]) -> Option<T> {
-    T::decode(value)
-        .inspect_err(|error| quarantine.report(key, value, error))
-        .ok()
 }

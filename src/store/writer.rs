@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::apply::apply;
 use super::engine::Engine;
+use super::hooks::HookChange;
 use super::key::Key;
 use super::overlay::Overlay;
 use super::quarantine::Quarantine;
@@ -144,7 +145,9 @@ impl Writer {
 
 fn body_bytes(change: &Change) -> usize {
     match change {
-        Change::Host(_, body) | Change::Journal(_, body) => body.len(),
+        Change::Host(_, body)
+        | Change::Journal(_, body)
+        | Change::Hooks(HookChange::Log(_, body)) => body.len(),
         _ => 0,
     }
 }

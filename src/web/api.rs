@@ -13,7 +13,7 @@ use super::{Answer, Site};
 use crate::domain::subscription::Subscription;
 use crate::domain::topic::Topic;
 use crate::domain::value::{CallbackUrl, PublicationId, TargetId, TopicId, TopicUrl};
-use crate::store::{StoreError, Target};
+use crate::store::{StoreError, Subscriber};
 
 /// The largest body of a request here, in bytes.
 const BODY_MAX_BYTES: usize = 16 * 1024;
@@ -67,20 +67,20 @@ pub async fn subscriptions(site: &Site, call: &Call) -> Result<Answer, Problem> 
     let page = scan(
         after,
         query.limit()?,
-        |after, limit| targets(site, topic, after, limit),
-        |target| target.id,
-        |target| {
+        |after, limit| subscribers(site, topic, after, limit),
+        |subscriber| subscriber.id,
+        |subscriber| {
             let Subscription {
                 topic, callback, ..
-            } = &target.subscription;
+            } = &subscriber.subscription;
             let at_host = host.as_deref().is_none_or(|host| host == callback.host());
             at_host && search.finds(&[topic.as_str(), callback.as_str()])
         },
     )
     .await?;
     let mut items = Vec::with_capacity(page.items.len());
-    for target in page.items {
-        items.push(view_subscription(site, target.id, target.subscription).await?);
+    for Subscriber { id, subscription } in page.items {
+        items.push(view_subscription(site, id, subscription).await?);
     }
     Ok(json_answer(
         StatusCode::OK,
@@ -177,19 +177,19 @@ impl Search {
 }
 
 /// Subscriptions of one topic, or of all.
-async fn targets(
+async fn subscribers(
     site: &Site,
     topic: Option<TopicId>,
     after: Option<TargetId>,
     limit: usize,
-) -> Result<Vec<Target>, StoreError> {
+) -> Result<Vec<Subscriber>, StoreError> {
     match topic {
         None => site.hub.store.subscriptions(after, limit).await,
         Some(topic) => {
             let after = after
                 .filter(|after| after.topic == topic)
                 .map(|after| after.callback);
-            site.hub.store.targets(topic, after, limit).await
+            site.hub.store.subscriptions_to(topic, after, limit).await
         }
     }
 }

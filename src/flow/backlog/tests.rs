@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::round::{wait, waiting};
-use super::super::tests::{fanout, hub_with, publication, target};
+use super::super::tests::{fanout, hub_with, publication, subscriber};
 use super::super::{SWIFT_DELIVERIES, Settings};
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
@@ -33,13 +33,15 @@ impl Scene {
         let hub = hub_with(&folder, settings);
         let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = receiver.local_addr().expect("an address");
-        let target = target(&hub, &format!("http://{address}/"));
+        let subscriber = subscriber(&hub, &format!("http://{address}/"));
         let publication = publication(&hub, fanout(&hub, 1).await.publication);
-        let subscription = &target.subscription;
+        let activate = Change::Activate(subscriber.subscription.clone());
+        let target = Target::from(subscriber);
         let entry = waiting(&publication);
+        let now = hub.clock.now();
         let mut changes = vec![
-            Change::Activate(subscription.clone()),
-            wait(target.id, subscription, entry, hub.clock.now(), None),
+            activate,
+            wait(target.id, target.callback(), entry, now, None),
         ];
         let id = publication.id;
         changes.extend(body.map(|body| Change::Journal(publication, Bytes::from_static(body))));
@@ -107,7 +109,7 @@ async fn an_attempt_waits_for_room_and_keeps_no_slot_of_its_origin() {
     let run = scene.run();
     let it_waits = || hub.swift.available_permits() < SWIFT_DELIVERIES || run.is_finished();
     eventually("the attempt", it_waits).await;
-    let gate = hub.gates.of(scene.target.subscription.callback.origin());
+    let gate = hub.gates.of(scene.target.callback().origin());
     let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
     assert!(slots.collect::<Option<Vec<_>>>().is_some(), "all are free");
     assert!(!run.is_finished());
@@ -125,7 +127,7 @@ async fn an_attempt_waits_for_room_and_keeps_no_slot_of_its_origin() {
 async fn who_is_parked_holds_no_room() {
     let scene = Scene::new(Settings::default(), Some(b"x")).await;
     let hub = &scene.hub;
-    let gate = hub.gates.of(scene.target.subscription.callback.origin());
+    let gate = hub.gates.of(scene.target.callback().origin());
     let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
     let taken = slots.collect::<Option<Vec<_>>>().expect("all are free");
     scene.run().await.expect("no panic");
@@ -142,7 +144,7 @@ async fn a_body_that_is_lost_does_not_use_up_the_probe() {
     settings.delivery.retry = vec![Duration::from_millis(1)];
     let scene = Scene::new(settings, None).await;
     let gates = &scene.hub.gates;
-    let gate = gates.of(scene.target.subscription.callback.origin());
+    let gate = gates.of(scene.target.callback().origin());
     let failed = Outcome::Unanswered {
         failure: Failure::Connect,
         detail: String::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::tests::{fanout, hub, publication, target, topic};
+use super::super::tests::{fanout, hub, publication, subscriber, topic};
 use super::*;
 use crate::domain::job::JobId;
 use crate::domain::receipt::Stage;
@@ -17,11 +17,11 @@ const LARGE: usize = 64 << 10;
 async fn a_checkpoint_stays_small_though_everybody_is_slow() {
     let folder = tempfile::tempdir().expect("a folder");
     let hub = hub(&folder);
-    let targets = (0..TARGETS).map(|at| target(&hub, &format!("http://slow.example/{at}")));
-    let targets: Vec<_> = targets.collect();
-    let mut changes: Vec<_> = targets
+    let subscribers = (0..TARGETS).map(|at| subscriber(&hub, &format!("http://slow.example/{at}")));
+    let subscribers: Vec<_> = subscribers.collect();
+    let mut changes: Vec<_> = subscribers
         .iter()
-        .map(|target| Change::Activate(target.subscription.clone()))
+        .map(|subscriber| Change::Activate(subscriber.subscription.clone()))
         .collect();
     let job = Fanout::new(fanout(&hub, 0).await.publication, topic("news").members());
     let publication = publication(&hub, job.publication);
@@ -29,7 +29,7 @@ async fn a_checkpoint_stays_small_though_everybody_is_slow() {
     changes.push(Change::Journal(publication, Bytes::from_static(b"x")));
     hub.store.commit(changes).await.expect("a commit");
     // Nobody gets a slot, so all wait aside until they lose patience.
-    let gate = hub.gates.of(targets[0].subscription.callback.origin());
+    let gate = hub.gates.of(subscribers[0].subscription.callback.origin());
     let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
     let slots = slots.collect::<Option<Vec<_>>>().expect("all are free");
 

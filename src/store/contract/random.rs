@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::publication::digest;
 
+mod hooks;
+
 fn targets() -> impl Strategy<Value = (u8, u8)> {
     (0..2_u8, 0..3_u8)
 }
@@ -124,6 +126,7 @@ fn changes() -> impl Strategy<Value = Change> {
         2 => subscription_changes().boxed(),
         3 => publication_changes().boxed(),
         4 => backlog_changes().boxed(),
+        4 => hooks::changes().boxed(),
     ]
 }
 
@@ -162,6 +165,7 @@ async fn everything(store: &dyn Store) -> Vec<String> {
         say(&store.waiting(target, 99).await.expect("a page"));
         say(&store.job(JobId::Backlog(target)).await.expect("a read"));
     }
+    hooks::everything(store, &mut say).await;
     all
 }
 

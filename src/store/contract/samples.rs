@@ -79,6 +79,7 @@ pub fn publication(n: u8, size: usize) -> Publication {
         hubs: vec!["https://hub.example/".to_owned()],
         size: size as u64,
         accepted_at: Timestamp(7),
+        event: None,
     }
 }
 

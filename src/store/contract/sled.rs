@@ -168,11 +168,49 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
 async fn a_folder_of_a_newer_version_is_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(open(&folder));
-    plant(&folder, &Key::Format, &2_u64.encode());
+    plant(&folder, &Key::Format, &3_u64.encode());
     let error = SledStore::open(folder.path(), options()).err();
     let error = error.expect("refused").to_string();
-    assert!(error.contains("format 2"), "{error}");
+    assert!(error.contains("format 3"), "{error}");
     assert!(error.contains("newer version"), "{error}");
+}
+
+/// What the first version wrote is read; and that version, which knows format 1 only, refuses the folder from then on.
+#[tokio::test]
+async fn a_folder_of_an_older_version_is_taken_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    {
+        let store = open(&folder);
+        let subscribe = Change::Activate(subscription(0, 1, 5));
+        let begin = Change::Receive(receipt(1, Stage::Delivering));
+        commit(&store, vec![subscribe, begin]).await;
+    }
+    let golden = include_str!("../golden/v1.txt").lines();
+    let lines = golden.filter_map(|line| line.strip_prefix("publication "));
+    let row: Vec<_> = lines
+        .flat_map(|line| line.split(' '))
+        .map(|word| hex::decode(word).expect("hex"))
+        .collect();
+    let key = Key::parse(&row[0]).expect("a key");
+    plant(&folder, &key, &row[1]);
+    plant(&folder, &Key::BodyChunk(id(1), 0), b"in a piece");
+    plant(&folder, &Key::Format, &1_u64.encode());
+
+    let store = open(&folder);
+    let kept = store.publication(id(1)).await.expect("a read");
+    let expected = (publication(1, 70_000), Bytes::from_static(b"in a piece"));
+    assert_eq!(kept, Some(expected));
+    let held = store.subscription(target(0, 1)).await.expect("a read");
+    assert_eq!(held, Some(subscription(0, 1, 5)));
+    commit(&store, vec![Change::Visited(id(1), Tally::default())]).await;
+    assert!(!has_body(&store, 1).await);
+    assert_eq!(store.quarantined(), 0);
+    drop(store);
+    let raw = ::sled::Config::new().path(folder.path()).open();
+    let raw = raw.expect("the raw database");
+    let format = raw.get(Key::Format.bytes()).expect("a read");
+    assert_eq!(format.as_deref(), Some(&*2_u64.encode()));
+    assert_eq!(raw.get(Key::BodyChunk(id(1), 0).bytes()), Ok(None));
 }
 
 #[tokio::test]

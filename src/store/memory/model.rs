@@ -5,7 +5,8 @@ use std::collections::btree_map::Entry;
 
 use bytes::Bytes;
 
-use super::super::{BacklogLimits, Change, Waiting};
+use super::super::{BacklogLimits, Change, HookChange, Waiting};
+use super::hooks::Hooks;
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, MissingState, Receipt, Stage};
@@ -25,6 +26,7 @@ pub(super) struct State {
     pub missing: BTreeMap<(PublicationId, TargetId), Missing>,
     pub waiting: BTreeMap<(TargetId, PublicationId), Waiting>,
     pub jobs: BTreeMap<JobId, Job>,
+    pub hooks: Hooks,
 }
 
 impl State {
@@ -55,9 +57,7 @@ impl State {
                 let current = self.subscriptions.get(&target).map(|it| it.verified_at);
                 if current.is_none() || verified_at.is_none() || current == verified_at {
                     self.subscriptions.remove(&target);
-                    for id in self.waits_for(target) {
-                        self.decide(target, id, MissingState::Gone);
-                    }
+                    self.end_backlog(target);
                 }
             }
             Change::PutTopic(topic) => drop(self.topics.insert(topic.id(), topic)),
@@ -80,6 +80,8 @@ impl State {
                 }
             }
             Change::Journal(publication, body) => {
+                self.hooks.unlog(publication.id);
+                self.hooks.log_event(&publication);
                 self.publications
                     .insert(publication.id, (publication, body));
             }
@@ -214,9 +216,22 @@ impl State {
                 self.receipts.remove(&id);
                 self.bundles.remove(&id);
                 self.publications.remove(&id);
+                self.hooks.unlog(id);
                 self.jobs.remove(&JobId::Fetch(id));
                 self.jobs.remove(&JobId::Fanout(id));
             }
+            Change::Hooks(change) => {
+                if let HookChange::DropHook(id) = change {
+                    self.end_backlog(id.target());
+                }
+                self.hooks.apply(change);
+            }
+        }
+    }
+
+    fn end_backlog(&mut self, target: TargetId) {
+        for id in self.waits_for(target) {
+            self.decide(target, id, MissingState::Gone);
         }
     }
 
@@ -262,7 +277,10 @@ impl State {
 
     fn drop_unwanted_body(&mut self, id: PublicationId) {
         let is_wanted = |it: &Receipt| it.stage != Stage::Visited || it.tally.backlog > 0;
-        if !self.receipts.get(&id).is_some_and(is_wanted) {
+        let is_event = |(publication, _): &(Publication, Bytes)| publication.event.is_some();
+        if !self.receipts.get(&id).is_some_and(is_wanted)
+            && !self.publications.get(&id).is_some_and(is_event)
+        {
             self.publications.remove(&id);
         }
     }

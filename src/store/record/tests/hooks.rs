@@ -1,0 +1,91 @@
+//! What format 2 added: the webhooks.
+
+use bytes::Bytes;
+
+use super::Row;
+use crate::domain::hook::HookHealth;
+use crate::domain::source::{Dialect, Source};
+use crate::domain::token::{Role, Token};
+use crate::domain::value::Timestamp;
+use crate::store::contract::hooks::samples::*;
+use crate::store::contract::samples::{id, topic_url};
+use crate::store::hooks::HookRow;
+use crate::store::journal::Journaled;
+use crate::store::key::Key;
+
+pub(super) fn samples() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut row = |name: &str, key, sample| rows.push((name.to_owned(), key, sample));
+
+    for (name, publication, body) in [
+        ("publication-long", event(1, 0, "push", 70_000), None),
+        (
+            "publication-short",
+            event(1, 0, "push", 2),
+            Some(Bytes::from_static(b"{}")),
+        ),
+    ] {
+        let key = Key::Publication(publication.id);
+        row(name, key, Box::new(Journaled { publication, body }));
+    }
+    let pushed = event_name("push");
+    row(
+        "event",
+        Key::Event(source_name(0).id(), id(1)),
+        Box::new(pushed),
+    );
+    row(
+        "latest",
+        Key::LatestEvent(topic_url(0).id()),
+        Box::new(id(1)),
+    );
+
+    for (n, dialect) in (0..).zip(Dialect::ALL) {
+        let source = Source {
+            dialect,
+            ..source(n % 2)
+        };
+        let key = Key::Source(source.name.key());
+        row(&format!("source-{}", dialect.name()), key, Box::new(source));
+    }
+    for hook in [hook(1, 0), full_hook(2), service_hook(3)] {
+        let topics = vec![topic_url(0).id(), topic_url(1).id()];
+        let name = format!("hook-{}", hook.id);
+        let key = Key::Hook(hook.id);
+        row(&name, key, Box::new(HookRow { hook, topics }));
+    }
+    row("next-hook", Key::NextHook, Box::new(4_u64));
+    let health = [
+        HookHealth::default(),
+        HookHealth {
+            failing_since: Some(Timestamp(1_790_000_000_000)),
+            last_response: Some(last_response()),
+        },
+    ];
+    for (n, health) in health.into_iter().enumerate() {
+        row(
+            &format!("health-{n}"),
+            Key::Health(hook_id(1)),
+            Box::new(health),
+        );
+    }
+    for delivery in [delivery(1, 5), own_delivery(1, 6)] {
+        let name = format!("delivery-{}", delivery.id);
+        let key = Key::Delivery(delivery.hook, delivery.id);
+        row(&name, key, Box::new(delivery));
+    }
+    let remembered = remembered(1, 1, 1_790_000_000_000);
+    let key = Key::Remembered(remembered.key);
+    row("remembered", key, Box::new(remembered));
+    let key = Key::Token(token(1).digest);
+    row("token-unbounded", key, Box::new(token(1)));
+    for role in Role::ALL {
+        let token = Token {
+            role,
+            ..bounded_token(2)
+        };
+        let key = Key::Token(token.digest);
+        row(&format!("token-{}", role.name()), key, Box::new(token));
+    }
+    rows
+}
