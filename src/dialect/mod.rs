@@ -22,6 +22,7 @@ pub mod inbox;
 mod layout;
 mod mastodon;
 mod muut;
+pub mod occurrence;
 pub mod service;
 mod signature;
 pub mod socialgateway;
