@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::event::EventName;
-use super::source::SourceName;
+use super::source::{Dialect, SourceName};
 use super::value::{PublicationId, Timestamp, TopicUrl};
 
 /// The description of a publication; its body is kept beside it, once for all targets.
@@ -36,6 +36,8 @@ pub struct EventMark {
     pub source: SourceName,
     /// What happened.
     pub name: EventName,
+    /// In whose layout the content is.
+    pub dialect: Dialect,
     /// When, as the event itself says.
     pub created_at: Timestamp,
 }

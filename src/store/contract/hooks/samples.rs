@@ -47,6 +47,7 @@ pub fn event(n: u8, of: u8, name: &str, size: usize) -> Publication {
         event: Some(EventMark {
             source: source_name(of),
             name: event_name(name),
+            dialect: Dialect::ALL[usize::from(n) % Dialect::ALL.len()],
             created_at: Timestamp(6),
         }),
         ..publication(n, size)
