@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::installed::installed;
 use crate::support::receipts::assert_counts;
 use crate::support::{PATIENCE, Scene};
 
@@ -120,20 +121,6 @@ impl Drop for Client {
 
 fn shortened(line: &str) -> String {
     line.chars().take(200).collect()
-}
-
-/// A path below `target/foreign`, where `tests/run` puts the clients.
-fn installed(path: &str) -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .parent()
-        .expect("it lies in target");
-    let path = target.join("foreign").join(path);
-    assert!(
-        path.exists(),
-        "{} is missing: run ./tests/run, which installs it",
-        path.display()
-    );
-    path
 }
 
 fn script(name: &str) -> PathBuf {

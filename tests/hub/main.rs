@@ -9,6 +9,8 @@
     reason = "the bans are for the hub's own code: tests spawn, read the clock and the environment as they need"
 )]
 
+#[path = "../foreign/mod.rs"]
+mod installed;
 mod support;
 mod support_crash;
 

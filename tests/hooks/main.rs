@@ -1,0 +1,29 @@
+//! The black-box tests of the hooks: what arrives at a socket, judged by the libraries that real receivers use.
+//!
+//! - [`foreign`] asks them: npm `@octokit/webhooks-methods`, `x-hub-signature` and `standardwebhooks`, PyPI `gidgethub` and
+//!   `standardwebhooks`, PHP's `hash_hmac`, and the schemas of npm `@octokit/openapi`. `tests/run` installs them (the pins are in
+//!   `tests/foreign`); without them these tests fail and say so.
+//! - [`deliveries`] makes requests of every dialect, and sends them with the hub's own sender to a receiver on loopback.
+//! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
+//! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
+//!
+//! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the bans are for the hub's own code: tests spawn, read the clock and the environment as they need"
+)]
+
+#[path = "../foreign/mod.rs"]
+mod installed;
+#[allow(
+    dead_code,
+    reason = "the harness of tests/hub, of which not everything is needed here"
+)]
+#[allow(unused_imports, reason = "as above")]
+#[path = "../hub/support/mod.rs"]
+mod support;
+
+mod deliveries;
+mod foreign;
+mod schemas;
+mod signatures;
