@@ -4,7 +4,7 @@
 //! They end when their input does, which is when the tests end.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -34,10 +34,10 @@ pub static PYTHON: LazyLock<Interpreter> = LazyLock::new(|| {
 });
 
 /// A process that answers one question after the other.
-pub struct Interpreter(Mutex<Pipes>);
+pub struct Interpreter(Mutex<Conversation>);
 
-struct Pipes {
-    questions: ChildStdin,
+struct Conversation {
+    process: Child,
     answers: BufReader<ChildStdout>,
 }
 
@@ -51,7 +51,7 @@ enum Answer {
 
 impl Interpreter {
     fn start(mut command: Command) -> Self {
-        let mut child = command
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -61,10 +61,8 @@ impl Interpreter {
                     command.get_program()
                 )
             });
-        Self(Mutex::new(Pipes {
-            questions: child.stdin.take().expect("piped"),
-            answers: BufReader::new(child.stdout.take().expect("piped")),
-        }))
+        let answers = BufReader::new(process.stdout.take().expect("piped"));
+        Self(Mutex::new(Conversation { process, answers }))
     }
 
     /// Asks.
@@ -81,12 +79,11 @@ impl Interpreter {
     }
 
     fn exchange(&self, question: &str) -> String {
-        let mut pipes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conversation = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let questions = conversation.process.stdin.as_mut().expect("piped");
+        let asked = questions.write_all(question.as_bytes());
         let mut answer = String::new();
-        let exchanged = pipes
-            .questions
-            .write_all(question.as_bytes())
-            .and_then(|()| pipes.answers.read_line(&mut answer));
-        exchanged.map_or_else(|error| error.to_string(), |_| answer)
+        let answered = asked.and_then(|()| conversation.answers.read_line(&mut answer));
+        answered.map_or_else(|error| error.to_string(), |_| answer)
     }
 }

@@ -1,0 +1,3 @@
+# POST /repos/:owner/:repo/hooks/:id/tests
+curl -u "user:$PASSWORD" -i \
+  -X POST "$API/repos/octocat/Hello-World/hooks/1/tests"
