@@ -152,10 +152,12 @@ fn settings(config: &Config) -> Settings {
     Settings {
         subscriptions: config.subscriptions.clone(),
         delivery: config.delivery.clone(),
+        hooks: config.hooks.clone(),
         fetch: config.fetch.clone(),
         compat: config.compat.clone(),
         retention: config.retention.clone(),
         subscriptions_per_callback_host: config.limits.subscriptions_per_callback_host as u64,
+        hooks_per_source: config.limits.hooks_per_source as u64,
     }
 }
 

@@ -1,19 +1,32 @@
 //! `fanfare check`: the loaded settings in, one line for each out, with where it came from. What it prints is TOML.
 
-use crate::config::Loaded;
+use crate::config::{Loaded, Setting};
 
-/// The effective settings, one a line: `delivery.timeout = "10s"   # default`. Secrets are masked.
+/// The effective settings, one a line: `delivery.timeout = "10s"   # default`; then each `[[source]]`. Secrets are masked.
 pub fn render(loaded: &Loaded) -> String {
-    let lines = loaded.settings().into_iter().map(|setting| {
-        let assignment = format!("{} = {}", setting.key, setting.value);
-        let mut origin = setting.origin.to_string().replace(char::is_control, "?");
+    let mut printed = String::new();
+    for setting in loaded.settings() {
+        let mut note = setting.origin.to_string();
         if setting.key == "public_url" && loaded.config.public_url.is_none() {
-            origin.push_str(&format!(
+            note.push_str(&format!(
                 ": {}",
                 loaded.config.public_url(loaded.config.listen)
             ));
         }
-        format!("{assignment:<48} # {origin}\n")
-    });
-    lines.collect()
+        printed.push_str(&line(&setting.key, &setting, &note));
+    }
+    for source in loaded.sources() {
+        printed.push_str("\n[[source]]\n");
+        for setting in source {
+            let name = setting.key.trim_start_matches("source.");
+            printed.push_str(&line(name, &setting, &setting.origin.to_string()));
+        }
+    }
+    printed
+}
+
+fn line(key: &str, setting: &Setting, note: &str) -> String {
+    let assignment = format!("{key} = {}", setting.value);
+    let note = note.replace(char::is_control, "?");
+    format!("{assignment:<48} # {note}\n")
 }

@@ -3,9 +3,11 @@
 
 use std::{collections::BTreeMap, io::ErrorKind, ops::Range, path::Path, path::PathBuf};
 
-use toml_edit::{Document, Key, TableLike, Value};
+use serde::{Serialize, de::DeserializeOwned};
+use toml_edit::{Document, Item, Key, TableLike, Value};
 
-use super::{Config, ConfigError, Flags, Loaded, Origin, Problem, schema};
+use super::sources::{self, Section};
+use super::{Config, ConfigError, Flags, Loaded, Origin, Origins, Problem, SourceSettings, schema};
 use crate::domain::notation;
 
 /// What every environment variable of Fanfare starts with.
@@ -14,11 +16,14 @@ pub const ENV_PREFIX: &str = "FANFARE_";
 const CLIENT_VARIABLES: [&str; 2] = ["FANFARE_URL", "FANFARE_TOKEN"];
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "config.toml";
+/// The one list of tables that the file may hold.
+const SOURCE: &str = "source";
 
 /// The assignments of some layers, in the order in which they apply, and what was wrong with others.
 #[derive(Debug, Default)]
 pub struct Assigned {
     assignments: Vec<Assignment>,
+    sources: Vec<Declaration>,
     problems: Vec<Problem>,
 }
 
@@ -30,41 +35,46 @@ struct Assignment {
     origin: Origin,
 }
 
+/// One `[[source]]`: where it stands, and what it sets.
+#[derive(Debug)]
+struct Declaration {
+    origin: Origin,
+    assignments: Vec<Assignment>,
+}
+
 impl Assigned {
     /// These, and then `later` ones.
     pub fn and(mut self, later: Self) -> Self {
         self.assignments.extend(later.assignments);
+        self.sources.extend(later.sources);
         self.problems.extend(later.problems);
         self
     }
 
-    /// The defaults with every assignment applied. Each is tried alone first, so that every problem is found and named.
+    /// The defaults with every assignment applied.
     ///
     /// # Errors
     /// [`ConfigError::Refused`] with every problem.
-    pub fn apply(mut self) -> Result<Loaded, ConfigError> {
-        let mut values: BTreeMap<String, Value> = defaults().into_iter().collect();
-        let defaults = values.clone();
-        let mut origins: BTreeMap<_, _> = defaults
-            .keys()
-            .map(|key| (key.clone(), Origin::Default))
-            .collect();
-        for Assignment { key, value, origin } in self.assignments {
-            let tried = schema::same_type(&key, &value, &defaults[&key])
-                .and_then(|()| schema::assemble([(key.as_str(), &value)]));
-            if let Err(sentence) = tried {
-                self.problems.push(problem(origin, &key, sentence));
-                continue;
-            }
-            origins.insert(key.clone(), origin);
-            values.insert(key, value);
+    pub fn apply(self) -> Result<Loaded, ConfigError> {
+        let mut problems = self.problems;
+        let (mut config, origins) = settle(&Config::default(), self.assignments, &mut problems);
+        let mut source_origins = Vec::new();
+        for declaration in self.sources {
+            let example = Section::of(SourceSettings::example());
+            problems.extend(declaration.nameless());
+            let (section, origins) = settle(&example, declaration.assignments, &mut problems);
+            config.sources.push(section.source);
+            source_origins.push(origins);
         }
-        if !self.problems.is_empty() {
-            return Err(ConfigError::Refused(self.problems));
+        problems.extend(sources::duplicates(&config.sources, &source_origins));
+        if !problems.is_empty() {
+            return Err(ConfigError::Refused(problems));
         }
-        let config = schema::assemble(values.iter().map(|(key, value)| (key.as_str(), value)))
-            .expect("each value was accepted by itself");
-        Ok(Loaded { config, origins })
+        Ok(Loaded {
+            config,
+            origins,
+            source_origins,
+        })
     }
 
     fn problem(&mut self, origin: Origin, sentence: String) {
@@ -72,13 +82,42 @@ impl Assigned {
     }
 }
 
-/// A problem with the value of `key`. The variables and flags are named for their key; a line of the file is not.
-fn problem(origin: Origin, key: &str, sentence: String) -> Problem {
-    let sentence = match origin {
-        Origin::File { .. } => format!("{key}: {sentence}"),
-        _ => sentence,
-    };
-    Problem { origin, sentence }
+impl Declaration {
+    fn nameless(&self) -> Option<Problem> {
+        let named = self.assignments.iter().any(|one| one.key == sources::NAME);
+        (!named).then(|| Problem {
+            origin: self.origin.clone(),
+            sentence: "this [[source]] has no name; write for example name = \"social\" below it"
+                .into(),
+        })
+    }
+}
+
+/// The `defaults` with every assignment applied that is not refused. Each is tried alone, so that every problem is found
+/// and named.
+fn settle<T: Serialize + DeserializeOwned>(
+    defaults: &T,
+    assignments: Vec<Assignment>,
+    problems: &mut Vec<Problem>,
+) -> (T, Origins) {
+    let defaults: BTreeMap<_, _> = schema::entries(defaults).into_iter().collect();
+    let mut values = defaults.clone();
+    let mut origins: Origins = defaults
+        .keys()
+        .map(|key| (key.clone(), Origin::Default))
+        .collect();
+    for Assignment { key, value, origin } in assignments {
+        let tried = schema::same_type(&key, &value, &defaults[&key])
+            .and_then(|()| schema::assemble::<T>(defaults.iter().chain([(&key, &value)])));
+        if let Err(sentence) = tried {
+            problems.push(Problem::of_value(origin, &key, sentence));
+            continue;
+        }
+        origins.insert(key.clone(), origin);
+        values.insert(key, value);
+    }
+    let settings = schema::assemble(&values).expect("each value was accepted by itself");
+    (settings, origins)
 }
 
 fn defaults() -> Vec<(String, Value)> {
@@ -100,7 +139,7 @@ pub fn flags(flags: Flags) -> Assigned {
     });
     Assigned {
         assignments: assignments.collect(),
-        problems: Vec::new(),
+        ..Assigned::default()
     }
 }
 
@@ -123,6 +162,11 @@ pub fn environment(env: impl Iterator<Item = (String, String)>) -> Assigned {
                 value,
                 origin,
             });
+        } else if name[ENV_PREFIX.len()..].starts_with("SOURCE") {
+            assigned.problem(
+                origin,
+                "no variable declares a source; write [[source]] and its settings below it in config.toml".into(),
+            );
         } else {
             let meant = name[ENV_PREFIX.len()..].to_lowercase().replace("__", ".");
             let near =
@@ -174,7 +218,7 @@ fn toml(path: &Path, text: &str) -> Assigned {
     let mut reader = FileReader {
         path: path.to_owned(),
         text,
-        known: defaults(),
+        known: defaults().into_iter().chain(sources::entries()).collect(),
         assigned: Assigned::default(),
     };
     match Document::parse(text) {
@@ -204,6 +248,10 @@ impl FileReader<'_> {
             // A name that needs quotes keeps them, so that `"delivery.timeout"` is not taken for two names.
             let key = schema::join(section, &Key::new(name).display_repr());
             let origin = self.origin(table.key(name).and_then(Key::span).or_else(|| item.span()));
+            if key == SOURCE {
+                self.sources(item, origin);
+                continue;
+            }
             let is_key = self.keys().any(|known| known == key);
             let is_section = self.sections().any(|known| known == key);
             let sentence = match (item.as_table_like(), item.as_value()) {
@@ -228,11 +276,28 @@ impl FileReader<'_> {
                 _ if is_key => format!("{key} is a setting, not a section; write {key} = ..."),
                 _ => {
                     let near = notation::nearest(&key, self.sections());
-                    let near = near.map(|near| format!("[{near}]"));
+                    let near = near.map(header);
                     format!("[{key}] is not a section{}", did_you_mean(near.as_deref()))
                 }
             };
             self.assigned.problem(origin, sentence);
+        }
+    }
+
+    fn sources(&mut self, item: &Item, origin: Origin) {
+        let Some(tables) = item.as_array_of_tables() else {
+            let sentence = "a file may declare many sources; write [[source]] once for each and its settings below it";
+            return self.assigned.problem(origin, sentence.into());
+        };
+        for table in tables {
+            let origin = self.origin(table.span());
+            let before = self.assigned.assignments.len();
+            self.table(SOURCE, table);
+            let assignments = self.assigned.assignments.split_off(before);
+            self.assigned.sources.push(Declaration {
+                origin,
+                assignments,
+            });
         }
     }
 
@@ -252,5 +317,14 @@ impl FileReader<'_> {
             path: self.path.clone(),
             line,
         }
+    }
+}
+
+/// How a section begins in the file.
+fn header(section: &str) -> String {
+    if section == SOURCE {
+        "[[source]]".into()
+    } else {
+        format!("[{section}]")
     }
 }

@@ -10,21 +10,25 @@ mod origin;
 mod public_url;
 mod rules;
 mod schema;
+mod sources;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use url::Url;
 
+use self::sources::Section;
 pub use self::{
     log::{LogFilter, LogFormat, LogSettings},
     origin::{ConfigError, Origin, Problem},
     public_url::PublicUrl,
+    sources::SourceSettings,
 };
 use crate::{
     domain::notation,
     flow::settings::{
-        CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
+        CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
+        SubscriptionSettings,
     },
     net::settings::NetworkSettings,
     store::settings::StoreSettings,
@@ -50,6 +54,8 @@ pub struct Config {
     pub subscriptions: SubscriptionSettings,
     /// `[delivery]`.
     pub delivery: DeliverySettings,
+    /// `[hooks]`.
+    pub hooks: HookSettings,
     /// `[fetch]`.
     pub fetch: FetchSettings,
     /// `[limits]`.
@@ -66,6 +72,9 @@ pub struct Config {
     pub retention: RetentionSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// Every `[[source]]` of the file, in its order. No key of its own leads here: only the file declares sources.
+    #[serde(skip)]
+    pub sources: Vec<SourceSettings>,
 }
 
 impl Default for Config {
@@ -77,6 +86,7 @@ impl Default for Config {
             drain_timeout: Duration::from_secs(10),
             subscriptions: SubscriptionSettings::default(),
             delivery: DeliverySettings::default(),
+            hooks: HookSettings::default(),
             fetch: FetchSettings::default(),
             limits: LimitSettings::default(),
             network: NetworkSettings::default(),
@@ -85,6 +95,7 @@ impl Default for Config {
             compat: CompatSettings::default(),
             retention: RetentionSettings::default(),
             log: LogSettings::default(),
+            sources: Vec::new(),
         }
     }
 }
@@ -122,8 +133,13 @@ pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// Where each came from, by its full key (`delivery.timeout`). Every key is there.
-    pub origins: BTreeMap<String, Origin>,
+    pub origins: Origins,
+    /// The same for each source, in their order: `source.name` and so on.
+    pub source_origins: Vec<Origins>,
 }
+
+/// Where each setting came from, by its full key.
+pub type Origins = BTreeMap<String, Origin>;
 
 /// One effective setting, for people to read.
 #[derive(Clone, Debug)]
@@ -139,15 +155,27 @@ pub struct Setting {
 impl Loaded {
     /// Every setting, in the order of `config.toml`.
     pub fn settings(&self) -> Vec<Setting> {
-        let entries = schema::entries(&self.config).into_iter();
-        entries
-            .map(|(key, value)| Setting {
-                value: schema::show(&key, &value),
-                origin: self.origins.get(&key).cloned().unwrap_or(Origin::Default),
-                key,
-            })
+        shown(&self.config, &self.origins)
+    }
+
+    /// The settings of each source, in the order of the file: `source.name` and so on.
+    pub fn sources(&self) -> Vec<Vec<Setting>> {
+        let sources = self.config.sources.iter().zip(&self.source_origins);
+        sources
+            .map(|(source, origins)| shown(&Section::of(source.clone()), origins))
             .collect()
     }
+}
+
+fn shown(settings: &impl Serialize, origins: &Origins) -> Vec<Setting> {
+    let entries = schema::entries(settings).into_iter();
+    entries
+        .map(|(key, value)| Setting {
+            value: schema::show(&key, &value),
+            origin: origins.get(&key).cloned().unwrap_or(Origin::Default),
+            key,
+        })
+        .collect()
 }
 
 /// Reads all layers. Without `file`, `./config.toml` is read if there is one; a `file` that is named must exist. Of

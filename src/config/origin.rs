@@ -41,6 +41,17 @@ pub struct Problem {
     pub sentence: String,
 }
 
+impl Problem {
+    /// A problem with the value of `key`. The variables and flags are named for their key; a line of the file is not.
+    pub(super) fn of_value(origin: Origin, key: &str, sentence: String) -> Self {
+        let sentence = match origin {
+            Origin::File { .. } => format!("{key}: {sentence}"),
+            _ => sentence,
+        };
+        Self { origin, sentence }
+    }
+}
+
 /// Why the configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

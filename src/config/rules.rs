@@ -58,6 +58,7 @@ impl Rules<'_> {
             ("delivery.timeout", config.delivery.timeout),
             ("delivery.give_up_after", config.delivery.give_up_after),
             ("fetch.timeout", config.fetch.timeout),
+            ("hooks.keep_deliveries", config.hooks.keep_deliveries),
             ("limits.header_timeout", config.limits.header_timeout),
             ("limits.body_timeout", config.limits.body_timeout),
         ] {
@@ -74,7 +75,15 @@ impl Rules<'_> {
                 "delivery.backlog_publications",
                 config.delivery.backlog_publications,
             ),
+            (
+                "hooks.deliveries_per_hook",
+                config.hooks.deliveries_per_hook,
+            ),
             ("fetch.concurrency", config.fetch.concurrency),
+            (
+                "limits.events_per_request",
+                config.limits.events_per_request,
+            ),
             ("limits.url_bytes", config.limits.url_bytes),
             ("limits.pings_per_request", config.limits.pings_per_request),
             ("limits.connections", config.limits.connections),
@@ -86,6 +95,7 @@ impl Rules<'_> {
             ("fetch.max_body", config.fetch.max_body),
             ("limits.form_body", config.limits.form_body),
             ("limits.publication_body", config.limits.publication_body),
+            ("limits.event_body", config.limits.event_body),
             ("store.cache", config.store.cache),
         ] {
             self.at_least(key, size, 1, "1B");
@@ -132,6 +142,11 @@ impl Rules<'_> {
         // A publication must outlive its longest backlog.
         self.ordered(
             ("delivery.give_up_after", config.delivery.give_up_after),
+            ("retention.publications", config.retention.publications),
+        );
+        // A repeat is answered with the receipt of the first.
+        self.ordered(
+            ("hooks.remember_keys", config.hooks.remember_keys),
             ("retention.publications", config.retention.publications),
         );
     }

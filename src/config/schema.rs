@@ -1,15 +1,21 @@
-//! The keys that exist, read off the serialized settings: a [`Config`] becomes a list of full keys with TOML values, and
-//! such a list becomes a `Config` again. What a value may be is told by the default that stands there.
+//! The keys that exist, read off the serialized settings: a `Config` becomes a list of full keys with TOML values, and
+//! such a list becomes a `Config` again; a source likewise. What a value may be is told by the default that stands there.
 
-use serde::Deserialize;
+use serde::{Serialize, de::DeserializeOwned};
 use toml_edit::{DocumentMut, Item, TableLike, Value, de, ser};
 
-use super::Config;
 use crate::domain::notation;
 
-/// Every setting of `config`, as its full key and its value, in the order of the struct.
-pub fn entries(config: &Config) -> Vec<(String, Value)> {
-    let document = ser::to_document(config)
+/// What stands behind these keys is a secret.
+const SECRETS: [&str; 3] = [
+    "auth.admin_token",
+    "auth.publisher_tokens",
+    "source.inbound_secret",
+];
+
+/// Every one of the `settings`, as its full key and its value, in the order of the struct.
+pub fn entries(settings: &impl Serialize) -> Vec<(String, Value)> {
+    let document = ser::to_document(settings)
         .expect("settings were read from text, so they can be written as text");
     let mut entries = Vec::new();
     flatten("", document.as_table(), &mut entries);
@@ -40,9 +46,9 @@ pub fn join(section: &str, name: &str) -> String {
 ///
 /// # Errors
 /// The sentence of the first value that is refused.
-pub fn assemble<'a>(
-    entries: impl IntoIterator<Item = (&'a str, &'a Value)>,
-) -> Result<Config, String> {
+pub fn assemble<'a, T: DeserializeOwned>(
+    entries: impl IntoIterator<Item = (&'a String, &'a Value)>,
+) -> Result<T, String> {
     let mut document = DocumentMut::new();
     for (key, value) in entries {
         let item = Item::Value(value.clone());
@@ -51,8 +57,7 @@ pub fn assemble<'a>(
             None => document[key] = item,
         }
     }
-    Config::deserialize(de::Deserializer::from(document))
-        .map_err(|error| error.message().to_owned())
+    T::deserialize(de::Deserializer::from(document)).map_err(|error| error.message().to_owned())
 }
 
 /// Checks that `value` is of the type of `default`.
@@ -106,10 +111,10 @@ pub fn from_text(text: &str, default: &Value) -> Value {
     parsed.unwrap_or_else(|| Value::from(text))
 }
 
-/// The value as TOML in one line; what stands in `[auth]` is masked, unless it is empty.
+/// The value as TOML in one line; a secret is masked, unless it is empty.
 pub fn show(key: &str, value: &Value) -> String {
     const MASK: &str = "********";
-    let secret = key.starts_with("auth.");
+    let secret = SECRETS.contains(&key);
     match value {
         Value::Array(list) if secret => list.iter().map(|_| MASK).collect::<Value>().to_string(),
         Value::String(text) if text.value().is_empty() => "\"\"".into(),

@@ -10,6 +10,10 @@ use super::value::{Secret, SourceId, Timestamp, TopicUrl};
 /// The longest segment of a source's name, in bytes.
 const SEGMENT_MAX_BYTES: usize = 100;
 
+/// The name of the hub's own source, whose events are about the hub itself, such as a hook that was disabled. Nobody else
+/// may declare it.
+pub const OWN_SOURCE: &str = "fanfare";
+
 /// First segments that the hub's own paths need.
 const RESERVED: [&str; 17] = [
     "admin",

@@ -54,7 +54,8 @@ use self::names::{Names, Stripes};
 use self::pulse::Activity;
 use self::receipts::Unheard;
 use self::settings::{
-    CompatSettings, DeliverySettings, FetchSettings, RetentionSettings, SubscriptionSettings,
+    CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
+    SubscriptionSettings,
 };
 use self::turns::Turns;
 use self::verdicts::Verdicts;
@@ -83,6 +84,8 @@ pub struct Settings {
     pub subscriptions: SubscriptionSettings,
     /// `[delivery]`.
     pub delivery: DeliverySettings,
+    /// `[hooks]`.
+    pub hooks: HookSettings,
     /// `[fetch]`.
     pub fetch: FetchSettings,
     /// `[compat]`.
@@ -91,6 +94,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// `limits.subscriptions_per_callback_host`; 0 is no limit.
     pub subscriptions_per_callback_host: u64,
+    /// `limits.hooks_per_source`; 0 is no limit.
+    pub hooks_per_source: u64,
 }
 
 /// What the flow reaches the world with.

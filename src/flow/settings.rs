@@ -1,5 +1,5 @@
-//! The settings of `[subscriptions]`, `[delivery]`, `[fetch]`, `[compat]` and `[retention]`: how the flow waits,
-//! retries, limits itself and forgets.
+//! The settings of `[subscriptions]`, `[delivery]`, `[hooks]`, `[fetch]`, `[compat]` and `[retention]`: how the flow
+//! waits, retries, limits itself and forgets.
 
 use std::time::Duration;
 
@@ -118,6 +118,90 @@ impl Default for DeliverySettings {
             circuit_failures: 10,
             retry_after_max: 6 * HOUR,
         }
+    }
+}
+
+/// `[hooks]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HookSettings {
+    /// Whose name SocialGateway's headers bear.
+    pub brand: Brand,
+    /// How long a secret that was rotated signs beside the new one; zero is not at all.
+    #[serde(with = "notation::duration")]
+    pub secret_overlap: Duration,
+    /// How long the deliveries of a hook may fail, with no success between, before it is disabled; zero never disables.
+    #[serde(with = "notation::duration")]
+    pub disable_after: Duration,
+    /// How long the log of a hook's deliveries keeps one, with its request and response.
+    #[serde(with = "notation::duration")]
+    pub keep_deliveries: Duration,
+    /// The most deliveries that the log keeps of one hook; beyond it the oldest go.
+    pub deliveries_per_hook: usize,
+    /// How long an `Idempotency-Key` is remembered; zero remembers none.
+    #[serde(with = "notation::duration")]
+    pub remember_keys: Duration,
+}
+
+impl Default for HookSettings {
+    fn default() -> Self {
+        Self {
+            brand: Brand::default(),
+            secret_overlap: DAY,
+            disable_after: 3 * DAY,
+            keep_deliveries: 7 * DAY,
+            deliveries_per_hook: 1_000,
+            remember_keys: DAY,
+        }
+    }
+}
+
+/// The name in SocialGateway's headers, `X-<brand>-Event`: letters and digits. `GitHub` satisfies GitHub's libraries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Brand(String);
+
+/// The longest brand, in bytes.
+const BRAND_MAX_BYTES: usize = 40;
+
+impl Brand {
+    /// The text as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self("SocialGateway".into())
+    }
+}
+
+impl TryFrom<String> for Brand {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let is_name = (1..=BRAND_MAX_BYTES).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if !is_name {
+            return Err(format!(
+                "{text:?} is not a brand; write 1 to {BRAND_MAX_BYTES} letters and digits, such as SocialGateway or GitHub"
+            ));
+        }
+        // `X-Fanfare-Delivery` means something else: the id of one delivery, not of the event.
+        if text.eq_ignore_ascii_case("fanfare") {
+            return Err(format!(
+                "{text:?} cannot be the brand, since the hub has headers of that name; write another, such as SocialGateway \
+                 or GitHub"
+            ));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl From<Brand> for String {
+    fn from(brand: Brand) -> Self {
+        brand.0
     }
 }
 

@@ -21,6 +21,13 @@ pub struct LimitSettings {
     /// The largest body of a pushed publication or a hosted topic, in bytes.
     #[serde(with = "notation::size")]
     pub publication_body: usize,
+    /// The largest body of one request that raises events, or of an incoming webhook, in bytes.
+    #[serde(with = "notation::size")]
+    pub event_body: usize,
+    /// The most events that one request may raise.
+    pub events_per_request: usize,
+    /// Hooks that one source may have; 0 is no limit.
+    pub hooks_per_source: usize,
     /// The longest topic or callback URL, in bytes.
     pub url_bytes: usize,
     /// The most topics that one ping may name.
@@ -45,6 +52,9 @@ impl Default for LimitSettings {
             subscriptions_per_callback_host: 100_000,
             form_body: 256 << 10,
             publication_body: 10 << 20,
+            event_body: 1 << 20,
+            events_per_request: 1_000,
+            hooks_per_source: 250,
             url_bytes: 4_096,
             pings_per_request: 200,
             connections: 8_192,

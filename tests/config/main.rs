@@ -2,6 +2,7 @@
 
 mod properties;
 mod refusals;
+mod sources;
 
 use std::{path::Path, path::PathBuf, time::Duration};
 
@@ -57,13 +58,14 @@ fn every_value_of_the_shipped_file_has_a_comment_above_it() {
 #[test]
 fn the_page_of_settings_names_every_key_with_its_default() {
     let page = std::fs::read_to_string(repository("docs/settings.md")).unwrap();
-    let settings = load("", &[]).unwrap().settings();
+    let loaded = load("[[source]]\nname = \"social\"", &[]).unwrap();
+    let settings = [loaded.settings(), loaded.sources().concat()].concat();
     for setting in &settings {
         let row = format!("| `{}` | ", setting.key);
         let row = page.lines().find(|line| line.starts_with(&row));
         let row = row.unwrap_or_else(|| panic!("docs/settings.md has no row for {}", setting.key));
         assert!(
-            row.contains(&format!("| `{}` |", setting.value)),
+            setting.origin != Origin::Default || row.contains(&format!("| `{}` |", setting.value)),
             "another default: {row}"
         );
     }
@@ -126,6 +128,9 @@ fn the_environment_writes_every_type() {
             ("FANFARE_SUBSCRIPTIONS__TOPIC_HOSTS", ""),
             ("FANFARE_LIMITS__REQUESTS_PER_CLIENT", "0"),
             ("FANFARE_LIMITS__FORM_BODY", "1MiB"),
+            ("FANFARE_HOOKS__BRAND", "GitHub"),
+            ("FANFARE_HOOKS__DISABLE_AFTER", "0s"),
+            ("FANFARE_HOOKS__DELIVERIES_PER_HOOK", "50"),
             ("FANFARE_PUBLIC_URL", "https://hub.example.org/fan"),
             ("FANFARE_AUTH__ADMIN_TOKEN", "0123456789abcdef"),
             ("FANFARE_URL", "anything"),
@@ -149,6 +154,9 @@ fn the_environment_writes_every_type() {
     assert!(config.subscriptions.topic_hosts.is_empty());
     assert_eq!(config.limits.requests_per_client, 0);
     assert_eq!(config.limits.form_body, 1 << 20);
+    assert_eq!(config.hooks.brand.as_str(), "GitHub");
+    assert_eq!(config.hooks.disable_after, Duration::ZERO);
+    assert_eq!(config.hooks.deliveries_per_hook, 50);
     assert_eq!(
         config.public_url(config.listen).as_str(),
         "https://hub.example.org/fan/"

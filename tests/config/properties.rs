@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use fanfare::cli::check;
+use fanfare::{
+    cli::check,
+    config::{Origins, SourceSettings},
+    domain::{
+        event::EventName,
+        source::{Dialect, SourceName},
+    },
+};
 use proptest::prelude::*;
 
 use super::load;
@@ -25,8 +32,12 @@ fn line() -> impl Strategy<Value = String> {
         "\\[(\"[0-9]{1,3}[smhd]\",){0,3}\\]",
         "\\PC{0,20}",
     ];
-    (prop_oneof![4 => key(), 1 => "[a-z.]{1,12}"], value)
-        .prop_map(|(key, value)| format!("{key} = {value}\n"))
+    let key = prop_oneof![4 => key(), 2 => "(name|dialect|events|private|inbound_secret)", 1 => "[a-z.]{1,12}"];
+    prop_oneof![
+        6 => (key, value).prop_map(|(key, value)| format!("{key} = {value}\n")),
+        1 => "\\[\\[source\\]\\]\n",
+        1 => "\\[?\\[[a-z.]{1,12}\\]\\]?\n",
+    ]
 }
 
 proptest! {
@@ -54,6 +65,7 @@ proptest! {
         networks in prop::collection::vec(any::<std::net::IpAddr>(), 0..4),
         auto_refresh in any::<bool>(),
         port in any::<u16>(),
+        sources in prop::collection::btree_map("[a-m/._-]{1,8}", (0..5_usize, any::<bool>(), prop::collection::vec("[a-z.]{1,8}", 0..3)), 0..4),
     ) {
         let mut config = load("", &[]).unwrap();
         config.config.listen.set_port(port);
@@ -64,6 +76,14 @@ proptest! {
         config.config.delivery.concurrency = concurrency;
         config.config.delivery.backlog_bytes = bytes;
         config.config.network.topics_allow = networks.into_iter().map(Into::into).collect();
+        for (name, (dialect, private, events)) in sources {
+            let (Ok(name), Ok(events)) = (SourceName::parse(&name), events.iter().map(|name| EventName::parse(name)).collect()) else {
+                continue;
+            };
+            let dialect = Dialect::ALL[dialect];
+            config.config.sources.push(SourceSettings { name, dialect, events, private, inbound_secret: None });
+            config.source_origins.push(Origins::new());
+        }
         let again = load(&check::render(&config), &[]).unwrap();
         prop_assert_eq!(again.config, config.config);
     }

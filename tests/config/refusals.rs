@@ -10,7 +10,7 @@ use fanfare::{
 use super::load;
 
 /// The lines of the refusal, without the folder of the file.
-fn refusals(toml: &str, env: &[(&str, &str)]) -> Vec<String> {
+pub fn refusals(toml: &str, env: &[(&str, &str)]) -> Vec<String> {
     let message = load(toml, env).unwrap_err().to_string();
     let lines = message.lines().map(|line| match line.find("config.toml:") {
         Some(start) if line.starts_with('/') => line[start..].to_owned(),
@@ -110,6 +110,14 @@ fn a_wrong_value_is_refused_with_what_would_be_right() {
             "\"sha265\" is not a choice; the choices are: sha1, sha256, sha384, sha512; did you mean \"sha256\"?",
         ),
         (
+            "hooks.brand = \"Social Gateway\"",
+            "\"Social Gateway\" is not a brand; write 1 to 40 letters and digits, such as SocialGateway or GitHub",
+        ),
+        (
+            "hooks.brand = \"FANFARE\"",
+            "\"FANFARE\" cannot be the brand, since the hub has headers of that name; write another, such as SocialGateway or GitHub",
+        ),
+        (
             "store.engine = \"postgres\"",
             "\"postgres\" is not a choice; the choices are: sled",
         ),
@@ -185,6 +193,10 @@ fn contradictions_name_both_keys_and_both_places() {
             "retention.publications = \"1d\"",
             "retention.publications = \"1d\" is less than delivery.give_up_after = \"3d\" (default); raise the one or lower the other",
         ),
+        (
+            "hooks.remember_keys = \"8d\"",
+            "hooks.remember_keys = \"8d\" is more than retention.publications = \"7d\" (default); lower the one or raise the other",
+        ),
     ];
     for (assignment, sentence) in cases {
         assert_eq!(
@@ -222,6 +234,22 @@ fn values_that_cannot_work_are_refused() {
         ("delivery.per_origin = 0", "is too small; the least is 1"),
         ("fetch.concurrency = 0", "is too small; the least is 1"),
         ("limits.form_body = \"0B\"", "is too small; the least is 1B"),
+        (
+            "limits.event_body = \"0B\"",
+            "is too small; the least is 1B",
+        ),
+        (
+            "limits.events_per_request = 0",
+            "is too small; the least is 1",
+        ),
+        (
+            "hooks.deliveries_per_hook = 0",
+            "is too small; the least is 1",
+        ),
+        (
+            "hooks.keep_deliveries = \"0s\"",
+            "is too small; the least is 1ms",
+        ),
         ("delivery.retry = []", "has no step"),
         ("fetch.retry = [\"0s\"]", "has a step that is too short"),
         (
