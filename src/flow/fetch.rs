@@ -113,7 +113,10 @@ impl Hub {
             _turn,
             ..
         } = owned;
-        topic.validators = found.validators;
+        // They stand for the content that was last published: what was overtaken is none of that, and is asked for anew.
+        if !overtaken || topic.digest == digest {
+            topic.validators = found.validators;
+        }
         if overtaken || members.is_empty() {
             topic.last_fetch = Some(self.fetch_note("unchanged"));
             changes.push(Change::PutTopic(topic));

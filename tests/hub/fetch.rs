@@ -248,3 +248,21 @@ async fn a_new_ping_does_not_wait_for_an_older_one_that_failed() {
     scene.hub.ended(&second).await;
     assert_eq!(callback.delivery(1).await.body, "back again");
 }
+
+#[tokio::test]
+async fn what_an_overtaken_fetch_has_seen_is_still_news() {
+    let scene = Scene::with(&[("fetch.retry", "2s")]).await;
+    let topic = scene.publisher.topic("/feed");
+    topic.serves(Reply::status(503));
+    let callback = scene.subscribed(topic.url(), "/cb").await;
+    let first = scene.hub.ping(&[topic.url()]).await.expect(204);
+    topic.fetch(1).await;
+    topic.serves(Reply::ok("one").header("ETag", "\"1\""));
+    scene.hub.publish(topic.url()).await;
+    // The first ping's second try comes after that of the next one, and before anybody says that there is more.
+    topic.serves(Reply::ok("two").header("ETag", "\"2\""));
+    scene.hub.ended(&first).await;
+    scene.hub.publish(topic.url()).await;
+    assert_eq!(callback.delivery(1).await.body, "one");
+    assert_eq!(callback.delivery(2).await.body, "two");
+}
