@@ -9,7 +9,7 @@ use super::clock::new_publication_id;
 use crate::domain::job::{Fanout, Fetch, Job};
 use crate::domain::publication::{Publication, digest};
 use crate::domain::receipt::{Bundle, Stage};
-use crate::domain::topic::{Hosted, Topic};
+use crate::domain::topic::{Hosted, Topic, Validators};
 use crate::domain::value::{PublicationId, TopicId, TopicUrl};
 use crate::store::{Change, StoreError};
 
@@ -202,7 +202,7 @@ impl Hub {
 
     async fn publish_now(
         &self,
-        topic: Topic,
+        mut topic: Topic,
         content: Content,
         mut changes: Vec<Change>,
     ) -> Result<PublicationId, StoreError> {
@@ -222,6 +222,8 @@ impl Hub {
         }
         let receipt = self.new_receipt(id, topic.url.clone(), Stage::Delivering);
         changes.push(Change::Receive(receipt));
+        // What was fetched before is no longer what the targets have: if it comes back, it is news.
+        topic.validators = Validators::default();
         let members = topic.members();
         let (more, fanout) = self.publication(id, topic, members, content);
         changes.extend(more);

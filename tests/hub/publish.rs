@@ -292,6 +292,21 @@ async fn content_that_comes_back_after_nobody_heard_the_other_is_sent() {
 }
 
 #[tokio::test]
+async fn a_page_that_comes_back_after_something_else_was_pushed_is_sent() {
+    let scene = Scene::start().await;
+    let topic = scene.publisher.topic("/feed");
+    let callback = scene.subscribed(topic.url(), "/cb").await;
+    topic.serves(Reply::ok("A").header("ETag", "\"A\""));
+    assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
+    assert_counts(
+        &scene.hub.publish_text(topic.url(), "B").await,
+        [1, 1, 0, 0, 0],
+    );
+    assert_counts(&scene.hub.publish(topic.url()).await, [1, 1, 0, 0, 0]);
+    assert_eq!(callback.delivery(3).await.body, "A");
+}
+
+#[tokio::test]
 async fn the_same_body_with_another_content_type_is_sent_again() {
     let scene = Scene::start().await;
     let pushed = scene.subscribed(TOPIC, "/pushed").await;
