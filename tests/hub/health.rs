@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::support::{Hub, Reply, Scene, TOPIC, eventually};
+use rustix::process::Signal;
+
+use crate::support::{Callback, Hub, Reply, Response, Scene, TOPIC, eventually};
 
 #[tokio::test]
 async fn a_supervisor_sees_that_it_lives_and_what_it_does() {
@@ -113,6 +115,48 @@ async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
         1,
         "what was in flight was waited for"
     );
+}
+
+#[tokio::test]
+async fn a_stop_waits_no_longer_than_its_deadline() {
+    let mut scene = Scene::with(&[("drain_timeout", "300ms"), HANGS_LONG]).await;
+    let (callback, answer) = hanging(&scene).await;
+    let status = scene.hub.terminate().await;
+    assert!(status.success(), "{status}");
+    arrives_after_all(&mut scene, &callback, &answer).await;
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once() {
+    let mut scene = Scene::with(&[("drain_timeout", "10m"), HANGS_LONG]).await;
+    let (callback, answer) = hanging(&scene).await;
+    scene.hub.signal(Signal::TERM);
+    eventually("the word that it stops", async || {
+        scene.hub.output().contains("once more").then_some(())
+    })
+    .await;
+    scene.hub.signal(Signal::INT);
+    assert_eq!(scene.hub.exit().await.code(), Some(130));
+    arrives_after_all(&mut scene, &callback, &answer).await;
+}
+
+/// Longer than any test waits.
+const HANGS_LONG: (&str, &str) = ("delivery.timeout", "10m");
+
+/// A delivery that hangs, and the answer to its publication.
+async fn hanging(scene: &Scene) -> (Callback, Response) {
+    let callback = scene.subscribed(TOPIC, "/cb").await;
+    callback.script([Reply::Hang]);
+    let answer = scene.hub.push_text(TOPIC, "news").await;
+    callback.delivery(1).await;
+    (callback, answer)
+}
+
+/// What was cut off comes once more after the next start.
+async fn arrives_after_all(scene: &mut Scene, callback: &Callback, answer: &Response) {
+    scene.hub.start_again().await;
+    assert_eq!(callback.delivery(2).await.body, "news");
+    assert_eq!(scene.hub.ended(answer).await["delivered"], 1);
 }
 
 /// Waits for a line of the metrics: these are counted by the sweep.

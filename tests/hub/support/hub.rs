@@ -81,9 +81,14 @@ impl Hub {
 
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(&mut self) -> ExitStatus {
-        let pid = Pid::from_child(&self.process.child);
-        kill_process(pid, Signal::TERM).expect("the hub runs");
+        self.signal(Signal::TERM);
         self.exit().await
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process.child);
+        kill_process(pid, signal).expect("the hub runs");
     }
 
     /// Sends SIGKILL and waits for the end.
@@ -104,7 +109,8 @@ impl Hub {
         self.start_again().await;
     }
 
-    async fn exit(&mut self) -> ExitStatus {
+    /// Waits for the end.
+    pub async fn exit(&mut self) -> ExitStatus {
         let process = &self.process;
         let pid = Pid::from_child(&process.child);
         // The zombie is reaped below: until then the pid cannot be given to another process.
