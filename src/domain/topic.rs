@@ -17,7 +17,7 @@ pub struct Topic {
     pub self_url: Option<String>,
     /// `rel="hub"` links as last discovered, the very strings (websub.md rule 4).
     pub hubs: Vec<String>,
-    /// Validators for the next conditional fetch (HUB-80).
+    /// Validators for the next conditional fetch (HUB-80); they stand for the content last published.
     pub validators: Validators,
     /// Digest of the content last published, see `publication::digest`: the same again is not sent again.
     pub digest: Option<[u8; 32]>,

@@ -100,6 +100,28 @@ async fn who_hangs_does_not_make_the_hub_unready() {
 }
 
 #[tokio::test]
+async fn the_log_for_machines_has_an_object_in_each_line() {
+    let scene = Scene::with(&[("log.format", "json")]).await;
+    scene.subscribed(TOPIC, "/cb").await;
+    let subscribed = eventually("the subscription in the log", async || {
+        let output = scene.hub.output();
+        let mut lines = output.lines();
+        lines
+            .find(|line| line.contains("\"subscribed\""))
+            .map(str::to_owned)
+    })
+    .await;
+    let event: serde_json::Value = serde_json::from_str(&subscribed).expect("an object");
+    assert_eq!(event["message"], "subscribed");
+    assert_eq!(event["level"], "INFO");
+    assert!(
+        event["lease_s"].is_u64(),
+        "fields keep their types: {event}"
+    );
+    assert!(event["timestamp"].is_string() && event["target"].is_string());
+}
+
+#[tokio::test]
 async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
     let mut scene = Scene::start().await;
     let callback = scene.subscribed(TOPIC, "/cb").await;
