@@ -22,8 +22,9 @@ use crate::net::client::{Caller, FetchLimits, Fetcher};
 use crate::net::dial::Dialer;
 use crate::net::guard::Guard;
 use crate::net::resolve::Resolver;
-use crate::net::sender::{Sender, SenderLimits};
+use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
+use crate::net::ways::Ways;
 use crate::store::settings::Engine;
 use crate::store::{BacklogLimits, SharedStore, SledStore, StoreOptions};
 use crate::web::{Tokens, Web};
@@ -191,7 +192,8 @@ fn reach(config: &Config) -> anyhow::Result<Reach> {
     Ok(Reach {
         fetcher: Fetcher::new(to_topics, &tls, limits)?,
         caller,
-        sender: Sender::new(dialer, tls, idle),
+        unchecked: Ways::new(dialer.clone(), tls.unchecked(), idle),
+        ways: Ways::new(dialer, tls, idle),
         callbacks,
         topics,
     })

@@ -20,9 +20,9 @@ use crate::domain::value::{PublicationId, Timestamp};
 /// How many default bodies there are: each dialect, with and without Pleroma's `type`, as JSON and as a form.
 const BODIES: usize = Dialect::ALL.len() * 4;
 
-/// What every request of a hub has in common.
+/// What every request of a hub bears.
 #[derive(Clone, Debug)]
-pub struct Sender {
+pub struct Imprint {
     /// The hub's own URL, which ends in a slash.
     pub public_url: String,
     /// Whose name SocialGateway's headers bear.
@@ -103,7 +103,12 @@ impl Occurrence {
     ///
     /// # Errors
     /// The hook and the event do not fit.
-    pub fn order(&self, sender: &Sender, hook: &Hook, now: Timestamp) -> Result<Order, OrderError> {
+    pub fn order(
+        &self,
+        imprint: &Imprint,
+        hook: &Hook,
+        now: Timestamp,
+    ) -> Result<Order, OrderError> {
         match &hook.receiver {
             Receiver::Web { url, content_type } => {
                 let (body, default_body) = self.web_body(hook, *content_type)?;
@@ -111,9 +116,9 @@ impl Occurrence {
                     event: &self.event,
                     id: self.id,
                     source: &self.source,
-                    public_url: &sender.public_url,
-                    brand: &sender.brand,
-                    user_agent: &sender.user_agent,
+                    public_url: &imprint.public_url,
+                    brand: &imprint.brand,
+                    user_agent: &imprint.user_agent,
                 };
                 let Request { headers, body } = request(&occasion, hook, body, now);
                 Ok(Order {
@@ -132,7 +137,7 @@ impl Occurrence {
                 let delivery = self.id.delivery(hook.id.target());
                 let mut outgoing = service::find(name)?.message(summary, config, delivery)?;
                 if let Outgoing::Http { headers, .. } = &mut outgoing {
-                    headers.insert(USER_AGENT, sender.user_agent.clone());
+                    headers.insert(USER_AGENT, imprint.user_agent.clone());
                 }
                 Ok(Order {
                     outgoing,

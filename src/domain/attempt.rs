@@ -57,6 +57,8 @@ pub enum Failure {
     Timeout,
     /// The connection broke, or what came was not HTTP.
     Protocol,
+    /// The request could not be made: the hook and the event do not fit.
+    Unfit,
 }
 
 /// What a delivery's outcome means for the target.
@@ -95,7 +97,7 @@ impl Outcome {
 
     /// Whether it says that the whole origin is in trouble, not just one callback of it.
     pub fn blames_origin(&self) -> bool {
-        matches!(self, Self::Unanswered { failure, .. } if *failure != Failure::Refused)
+        matches!(self, Self::Unanswered { failure, .. } if !matches!(failure, Failure::Refused | Failure::Unfit))
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::{Attempt, Outcome, Verdict};
 use super::event::{EventName, EventPattern};
 use super::source::{Dialect, SourceName};
 use super::value::{CallbackId, CallbackUrl, Secret, TargetId, Timestamp, TopicId};
@@ -122,6 +123,36 @@ pub struct LastResponse {
     pub message: String,
 }
 
+impl HookHealth {
+    /// How a hook fares after one more attempt.
+    pub fn after(&self, attempt: &Attempt) -> Self {
+        let failing_since = match attempt.outcome.verdict() {
+            Verdict::Delivered => None,
+            _ => Some(self.failing_since.unwrap_or(attempt.at)),
+        };
+        Self {
+            failing_since,
+            last_response: Some(LastResponse::of(&attempt.outcome)),
+        }
+    }
+}
+
+impl LastResponse {
+    /// What an attempt's outcome says, in the words that GitHub uses.
+    fn of(outcome: &Outcome) -> Self {
+        let (status, message) = match outcome {
+            Outcome::Answered { status, .. } if (200..300).contains(status) => {
+                (Some(*status), "OK".to_owned())
+            }
+            Outcome::Answered { status, .. } => {
+                (Some(*status), format!("Invalid HTTP Response: {status}"))
+            }
+            Outcome::Unanswered { detail, .. } => (None, detail.clone()),
+        };
+        Self { status, message }
+    }
+}
+
 /// A hook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hook {
@@ -175,6 +206,12 @@ impl Hook {
     /// Whether it was there, and gets anything, when an event was accepted.
     pub fn receives(&self, accepted_at: Timestamp) -> bool {
         self.active && self.active_since <= accepted_at
+    }
+
+    /// The topics in whose index it stands, one for each of its patterns. `base` is the hub's URL, which ends in a slash.
+    pub fn topics(&self, base: &str) -> Vec<TopicId> {
+        let topic = |pattern| self.source.pattern_topic(base, pattern).id();
+        self.events.iter().map(topic).collect()
     }
 
     /// Whether it asks for an event.

@@ -1,11 +1,15 @@
 //! The backlog: a target that failed gets what it has missed, oldest first, one attempt at a time.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
 
 use super::Hub;
 use super::deliver::Patience;
-use super::round::acquire;
+use super::round::{GONE, acquire};
 use crate::domain::attempt::Verdict;
+use crate::domain::hook::{Hook, HookId};
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::retry::Passage;
 use crate::domain::value::{TargetId, Timestamp};
@@ -13,6 +17,10 @@ use crate::store::{Change, StoreError, Target, Waiting};
 
 /// Entries read at a time.
 const PAGE: usize = 100;
+/// Deliveries that are side by side on the way to a hook that asks for no order.
+const ABREAST: usize = 16;
+/// The loop's clock counts in milliseconds.
+const LEAST_WAIT: Duration = Duration::from_millis(1);
 
 impl Hub {
     /// Works on a target's backlog until it is empty, or until a failure sets the next time.
@@ -45,7 +53,8 @@ impl Hub {
         let verified_at = held
             .as_ref()
             .map_or(Some(Timestamp(0)), Target::verified_at);
-        let Some(target) = held.filter(|held| held.is_live(now)) else {
+        let keeps = |held: &Target| held.is_live(now) || held.hook().is_some();
+        let Some(target) = held.filter(keeps) else {
             // Only what was read here ends: it may have been renewed since.
             let end = Change::End {
                 target: id,
@@ -71,12 +80,21 @@ impl Hub {
             self.knock(id, head.due.min(self.give_up_time(*oldest)));
             return Ok(ControlFlow::Break(()));
         }
-        let mut failures = head.failures;
-        for entry in fresh {
-            if self.attempt(&target, entry, failures).await?.is_break() {
+        let (mut failures, mut abreast) = (head.failures, 1);
+        let mut fresh = fresh.into_iter();
+        while fresh.len() > 0 {
+            let next = fresh.by_ref().take(abreast);
+            let attempts = next.map(|entry| self.attempt(&target, entry, failures));
+            let ended = try_join_all(attempts).await?;
+            if ended.iter().any(ControlFlow::is_break) {
                 return Ok(ControlFlow::Break(()));
             }
             failures = 0;
+            // It takes them again: who asks for no order gets the others side by side.
+            abreast = match target.hook() {
+                Some(hook) if !hook.ordered && hook.rate.is_none() => ABREAST,
+                _ => 1,
+            };
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -91,6 +109,14 @@ impl Hub {
         if self.stop.is_cancelled() {
             return Ok(ControlFlow::Break(()));
         }
+        let edited = match target.hook() {
+            Some(hook) => match self.hook_for(hook.id, entry).await? {
+                Some(hook) => Some(Target::from(hook)),
+                None => return Ok(ControlFlow::Break(())),
+            },
+            None => None,
+        };
+        let target = edited.as_ref().unwrap_or(target);
         let gate = self.gates.of(target.callback().origin());
         if let Some(until) = self.gates.closed_until(&gate) {
             self.knock(target.id, until.min(self.give_up_time(entry)));
@@ -143,7 +169,11 @@ impl Hub {
             attempt,
         }];
         let mut next_look = due.min(self.give_up_time(entry));
-        if verdict == Verdict::Gone {
+        if verdict == Verdict::Gone
+            && let Some(hook) = target.hook()
+        {
+            self.switch_off(hook.id, GONE.to_owned()).await?;
+        } else if verdict == Verdict::Gone {
             changes.push(Change::End {
                 target: target.id,
                 verified_at: target.verified_at(),
@@ -153,6 +183,29 @@ impl Hub {
         self.store.commit(changes).await?;
         self.knock(target.id, next_look);
         Ok(ControlFlow::Break(()))
+    }
+
+    /// A hook as it stands now, if it may be sent something now; if not, it is arranged when to look again.
+    async fn hook_for(&self, id: HookId, entry: Waiting) -> Result<Option<Hook>, StoreError> {
+        let Some(hook) = self.store.hook(id).await? else {
+            // Its backlog has ended with it.
+            self.paces.forget(id);
+            self.knock(id.target(), self.clock.now());
+            return Ok(None);
+        };
+        if !hook.active {
+            // Who enables it knocks.
+            self.knock(id.target(), self.give_up_time(entry));
+            return Ok(None);
+        }
+        match self.paces.take(&hook) {
+            Ok(()) => Ok(Some(hook)),
+            Err(wait) => {
+                let due = self.clock.now().plus(wait.max(LEAST_WAIT));
+                self.knock(id.target(), due.min(self.give_up_time(entry)));
+                Ok(None)
+            }
+        }
     }
 
     async fn give_up(&self, target: TargetId, entries: &[Waiting]) -> Result<(), StoreError> {

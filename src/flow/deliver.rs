@@ -1,16 +1,22 @@
-//! One delivery: render, sign, send. In: an edition, a target, and the permit to make the request. Out: the attempt.
+//! One delivery: render, send, and for a hook note it down. In: an edition, a target, and the permit to make the request. Out:
+//! the attempt.
 
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use hyper::Method;
+use bytes::Bytes;
+use hyper::header::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Hub;
+use super::clock::random_bits;
+use super::diary::Note;
+use super::editions::Edition;
 use super::gate::Permit;
 use super::pulse::Activity;
-use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
+use crate::domain::delivery::{Delivery, DeliveryId, Request, kept_headers};
+use crate::domain::hook::Hook;
 use crate::net::sender::Exchange;
 use crate::store::{Recipient, Target};
 
@@ -47,29 +53,23 @@ impl Hub {
         patience: &mut Patience,
         go_ahead: impl FnOnce() + Send,
     ) -> Attempt {
-        let (secret, method) = match &target.recipient {
-            Recipient::Subscription(subscription) => (&subscription.secret, subscription.method),
-            Recipient::Hook(hook) => (&hook.secret, None),
-        };
-        let method = method.unwrap_or(self.settings.subscriptions.signature);
-        let headers = edition.headers(target.id, secret.as_ref(), method);
         let at = self.clock.now();
         self.work.pulse.beat(Activity::Delivery, at);
+        let (rendered, default_body) = self.render(edition, target, at);
+        let hook = match &target.recipient {
+            Recipient::Hook(hook) => Some((hook, rendered.asked(hook, default_body))),
+            Recipient::Subscription(_) => None,
+        };
+        let verify_tls = hook.as_ref().is_none_or(|(hook, _)| hook.verify_tls);
         let began = Instant::now();
-        let mut exchange = pin!(self.sender.send(
-            &Method::POST,
-            target.callback(),
-            headers,
-            edition.body().clone(),
-            self.settings.delivery.timeout,
-        ));
-        let Exchange { outcome, .. } = match patience.with(SWIFT, exchange.as_mut()).await {
-            Some(outcome) => outcome,
+        let mut exchange = pin!(self.transmit(rendered, verify_tls));
+        let Exchange { outcome, headers } = match patience.with(SWIFT, exchange.as_mut()).await {
+            Some(exchange) => exchange,
             None => {
                 go_ahead();
                 let usual = permit.gate().patience();
                 match patience.with(usual, exchange.as_mut()).await {
-                    Some(outcome) => outcome,
+                    Some(exchange) => exchange,
                     None => {
                         permit.straggle();
                         exchange.await
@@ -83,12 +83,44 @@ impl Hub {
         drop(permit);
         self.meters.attempt(&outcome, took);
         log(edition, target, &outcome, took);
-        Attempt {
+        let attempt = Attempt {
             at,
             millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             outcome,
+        };
+        if let Some((hook, asked)) = hook
+            && let Some(note) = note(edition, hook, attempt.clone(), asked, &headers, false)
+        {
+            self.diary.note(note).await;
         }
+        attempt
     }
+}
+
+/// What the diary says of an attempt to tell a hook of an event.
+pub(super) fn note(
+    edition: &Edition,
+    hook: &Hook,
+    attempt: Attempt,
+    (request, body): (Request, Bytes),
+    answer: &HeaderMap,
+    redelivery: bool,
+) -> Option<Note> {
+    let publication = edition.publication();
+    let pairs = answer
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let delivery = Delivery {
+        id: DeliveryId::new(attempt.at, random_bits()),
+        hook: hook.id,
+        publication: publication.id,
+        event: publication.event.as_ref()?.name.clone(),
+        attempt,
+        redelivery,
+        request,
+        response_headers: kept_headers(pairs),
+    };
+    Some(Note { delivery, body })
 }
 
 /// One event for each attempt: failures are worth reading, successes only to who asks.

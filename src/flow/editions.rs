@@ -1,22 +1,56 @@
 //! The editions that are being delivered. In: a publication's id. Out: its one edition in memory, which fan-outs and
 //! backlogs share; when nobody delivers it any more, it is gone.
 
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
+use bytes::Bytes;
 use dashmap::DashMap;
 
 use super::Hub;
 use super::names::Stripes;
-use crate::dialect::websub::Edition;
+use crate::dialect;
+use crate::dialect::occurrence::Occurrence;
+use crate::dialect::websub;
+use crate::domain::publication::Publication;
 use crate::domain::value::PublicationId;
 use crate::store::StoreError;
+
+/// A publication made ready for all its deliveries.
+pub(super) struct Edition {
+    /// As subscriptions get it.
+    pub(super) content: websub::Edition,
+    /// As hooks get it, if it is an event; made when the first hook wants it.
+    occurrence: OnceLock<Option<Occurrence>>,
+}
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Editions {
     shared: DashMap<PublicationId, Weak<Edition>>,
+    /// How many there were when those that are gone were last looked for.
+    living: AtomicUsize,
     /// Of those who want an edition that is not there, one reads it.
     reading: Stripes,
+}
+
+impl Edition {
+    /// The publication.
+    pub(super) fn publication(&self) -> &Publication {
+        self.content.publication()
+    }
+
+    /// The event, if the publication is one.
+    pub(super) fn occurrence(&self) -> Option<&Occurrence> {
+        let make = || {
+            let publication = self.publication();
+            let mark = publication.event.clone()?;
+            let body = self.content.body();
+            let event = dialect::event(mark.dialect, mark.name, mark.created_at, body)?;
+            Some(Occurrence::new(event, publication.id, mark.source))
+        };
+        self.occurrence.get_or_init(make).as_ref()
+    }
 }
 
 impl Hub {
@@ -38,9 +72,17 @@ impl Hub {
         let Some((publication, body)) = self.store.publication(id).await? else {
             return Ok(None);
         };
-        let edition = Arc::new(Edition::new(publication, body, &self.user_agent));
+        let edition = Arc::new(self.edition_of(publication, body));
         self.editions.share(id, &edition);
         Ok(Some(edition))
+    }
+
+    /// A publication made ready.
+    pub(super) fn edition_of(&self, publication: Publication, body: Bytes) -> Edition {
+        Edition {
+            content: websub::Edition::new(publication, body, &self.imprint.user_agent),
+            occurrence: OnceLock::new(),
+        }
     }
 }
 
@@ -49,9 +91,12 @@ impl Editions {
         self.shared.get(&id)?.upgrade()
     }
 
-    /// Takes the place of those that are gone.
+    /// Takes the place of those that are gone; looked for only when half of them may be, as events come by the thousand.
     fn share(&self, id: PublicationId, edition: &Arc<Edition>) {
-        self.shared.retain(|_, shared| shared.strong_count() > 0);
+        if self.shared.len() > 2 * self.living.load(Ordering::Relaxed) {
+            self.shared.retain(|_, shared| shared.strong_count() > 0);
+            self.living.store(self.shared.len(), Ordering::Relaxed);
+        }
         self.shared.insert(id, Arc::downgrade(edition));
     }
 }

@@ -8,6 +8,8 @@
 //! 3. Before the topic's next publication may start, this one is done, or a checkpoint at its end is durable. So after a crash
 //!    it does not come to anybody anew after the next one, but for who stands in that checkpoint as open: it may have got
 //!    this one and the next just before the crash, and gets this one once more.
+//!    An event is news of its own, not a topic's new state: the next one need not wait for that, only for the rows of those
+//!    who get it through their backlogs, so that ordered hooks get theirs in order.
 //! 4. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
 //! 5. At most `ledger::OPEN` deliveries are open at a time, so that a checkpoint is never a large value.
 
@@ -79,8 +81,17 @@ impl Hub {
             writing: None,
         };
         let visited_all = run.visit_all().await;
-        if visited_all && run.lands_soon().await {
+        let is_event = run.carrier.publication().event.is_some();
+        let settles = visited_all
+            && match is_event {
+                true => run.carrier.ledger.is_settled(),
+                false => run.lands_soon().await,
+            };
+        if settles {
             run.land_all(true).await;
+        } else if is_event {
+            let visited_all = visited_all && run.flush_waits().await;
+            self.tracker.spawn(run.land_all(visited_all));
         } else {
             let visited_all =
                 visited_all && run.checkpoint().await && run.checkpoint_written().await;
@@ -153,7 +164,7 @@ impl Run {
             self.job.cursor.member += 1;
             self.job.cursor.after = None;
         }
-        self.flush_waits().await
+        true
     }
 
     /// Whether nothing is in flight, now or in a moment.
@@ -162,34 +173,25 @@ impl Run {
         landed.await.is_ok() && self.carrier.ledger.is_settled()
     }
 
-    /// While one page is visited the next one is read.
+    /// While one page is visited the next one is read, by a task of its own; most topics have one page.
     async fn visit_member(&mut self, topic: TopicId) -> bool {
-        let mut next = Some(self.read_page(topic, self.job.cursor.after));
-        while let Some(reading) = next.take() {
-            let Ok(Some(page)) = reading.await else {
-                return false;
-            };
-            if let Some(last) = page.last()
-                && page.len() == PAGE
-            {
-                next = Some(self.read_page(topic, Some(last.id.callback)));
-            }
+        let reading = read_page(Arc::clone(&self.hub), topic, self.job.cursor.after);
+        let mut read = reading.await;
+        while let Some(page) = read {
+            let last = page.last().filter(|_| page.len() == PAGE);
+            let next = last.map(|last| {
+                let reading = read_page(Arc::clone(&self.hub), topic, Some(last.id.callback));
+                self.hub.tracker.spawn(reading)
+            });
             if !self.visit_page(page).await {
                 return false;
             }
+            read = match next {
+                Some(next) => next.await.ok().flatten(),
+                None => return true,
+            };
         }
-        true
-    }
-
-    fn read_page(
-        &self,
-        topic: TopicId,
-        after: Option<CallbackId>,
-    ) -> JoinHandle<Option<Vec<Target>>> {
-        let hub = Arc::clone(&self.hub);
-        self.hub
-            .tracker
-            .spawn(async move { hub.at_last(|| hub.store.targets(topic, after, PAGE)).await })
+        false
     }
 
     /// False if the process stops before every target is taken care of.
@@ -245,11 +247,17 @@ impl Run {
             return;
         }
         let gate = self.hub.gates.of(target.callback().origin());
-        let in_turn = self.hub.turns.begin(target.id);
-        let due = if in_turn {
-            self.hub.gates.closed_until(&gate)
-        } else {
-            Some(now)
+        let (in_turn, due) = match target.hook() {
+            Some(hook) if !self.carrier.concerns(hook) => return,
+            // Its backlog is the only way that keeps its order, or its rate.
+            Some(hook) if hook.ordered || hook.rate.is_some() => {
+                self.hub.turns.announce(target.id);
+                (false, Some(now))
+            }
+            hook => match self.hub.turns.begin(target.id, hook.is_some()) {
+                true => (true, self.hub.gates.closed_until(&gate)),
+                false => (false, Some(now)),
+            },
         };
         self.carrier.ledger.visit(target.id, due.is_none());
         match due {
@@ -300,15 +308,21 @@ impl Run {
     }
 
     async fn flush_waits(&mut self) -> bool {
-        if self.waits.is_empty() {
-            return true;
-        }
+        self.flush_waits_with(None).await
+    }
+
+    /// Writes down who waits, and what comes with that.
+    async fn flush_waits_with(&mut self, more: Option<Change>) -> bool {
         let entry = waiting(self.carrier.publication());
         let changes = self
             .waits
             .iter()
             .map(|Wait { target, due, .. }| wait(target.id, target.callback(), entry, *due, None));
-        if !self.hub.commit_at_last(changes.collect()).await {
+        let changes: Vec<Change> = changes.chain(more).collect();
+        if changes.is_empty() {
+            return true;
+        }
+        if !self.hub.commit_at_last(changes).await {
             return false;
         }
         let now = self.hub.clock.now();
@@ -348,11 +362,19 @@ impl Run {
         self.carrier.ledger.write(&mut self.job);
         if visited_all && self.job.open.is_empty() {
             let done = Change::Visited(self.job.publication, self.job.tally);
-            self.hub.commit_at_last(vec![done]).await;
+            self.flush_waits_with(Some(done)).await;
         } else if self.checkpoint().await {
             self.checkpoint_written().await;
         }
     }
+}
+
+async fn read_page(
+    hub: Arc<Hub>,
+    topic: TopicId,
+    after: Option<CallbackId>,
+) -> Option<Vec<Target>> {
+    hub.at_last(|| hub.store.targets(topic, after, PAGE)).await
 }
 
 #[cfg(test)]

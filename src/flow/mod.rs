@@ -4,7 +4,7 @@
 //! subscribe -> verify -> (store) <- publish
 //!                          |
 //!                          v
-//!              fetch -> fanout -> deliver
+//!              fetch -> fanout -> deliver -> diary
 //!                          |         ^
 //!                          +-> backlog
 //! ```
@@ -15,6 +15,7 @@
 mod backlog;
 pub mod clock;
 mod deliver;
+mod diary;
 mod editions;
 mod fanout;
 mod fetch;
@@ -22,9 +23,11 @@ pub mod gate;
 mod ledger;
 mod meters;
 mod names;
+mod pace;
 pub mod publish;
 mod pulse;
 mod receipts;
+mod render;
 mod round;
 pub mod settings;
 pub mod subscribe;
@@ -46,11 +49,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::clock::{Clock, jitter};
+use self::diary::Diary;
 use self::editions::Editions;
 use self::gate::{GateRules, Gates};
 pub use self::meters::Gauge;
 use self::meters::{Census, Meters};
 use self::names::{Names, Stripes};
+use self::pace::Paces;
 use self::pulse::Activity;
 use self::receipts::Unheard;
 use self::settings::{
@@ -60,12 +65,13 @@ use self::settings::{
 use self::turns::Turns;
 use self::verdicts::Verdicts;
 use self::work::{Capacity, Work};
+use crate::dialect::occurrence::Imprint;
 use crate::domain::retry::Schedule;
 use crate::domain::subscription::LeasePolicy;
 use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicId};
 use crate::net::client::{Caller, Fetcher};
 use crate::net::guard::Guard;
-use crate::net::sender::Sender;
+use crate::net::ways::Ways;
 use crate::store::{Change, SharedStore, StoreError};
 
 /// How long to wait before a store that failed is tried again.
@@ -105,7 +111,9 @@ pub struct Reach {
     /// Asks callbacks.
     pub caller: Caller,
     /// Delivers to callbacks.
-    pub sender: Sender,
+    pub ways: Ways,
+    /// Delivers to hooks whose owners have the receiver's certificate not checked.
+    pub unchecked: Ways,
     /// Which callbacks may be called.
     pub callbacks: Arc<Guard>,
     /// Which topics may be fetched.
@@ -140,14 +148,15 @@ pub struct Hub {
     pub url: String,
     settings: Settings,
     product: String,
-    user_agent: HeaderValue,
+    imprint: Imprint,
     leases: LeasePolicy,
     verify_schedule: Schedule,
     fetch_schedule: Schedule,
     delivery_schedule: Schedule,
     fetcher: Fetcher,
     caller: Caller,
-    sender: Sender,
+    ways: Ways,
+    unchecked: Ways,
     callbacks: Arc<Guard>,
     topics: Arc<Guard>,
     work: Arc<Work>,
@@ -172,6 +181,10 @@ pub struct Hub {
     unheard: Unheard,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
+    /// What hooks were sent.
+    diary: Diary,
+    /// How soon hooks may be sent more.
+    paces: Paces,
     meters: Meters,
     /// What the last sweep has counted.
     census: Mutex<Option<Census>>,
@@ -209,8 +222,12 @@ impl Hub {
         let user_agent = format!("{product} (+{url})");
         Self {
             clock,
-            user_agent: HeaderValue::from_str(&user_agent)
-                .unwrap_or_else(|_| HeaderValue::from_static("Fanfare")),
+            imprint: Imprint {
+                public_url: url.clone(),
+                brand: settings.hooks.brand.as_str().to_owned(),
+                user_agent: HeaderValue::from_str(&user_agent)
+                    .unwrap_or_else(|_| HeaderValue::from_static("Fanfare")),
+            },
             leases: LeasePolicy {
                 default: settings.subscriptions.default_lease,
                 min: settings.subscriptions.min_lease,
@@ -221,7 +238,8 @@ impl Hub {
             delivery_schedule,
             fetcher: reach.fetcher,
             caller: reach.caller,
-            sender: reach.sender,
+            ways: reach.ways,
+            unchecked: reach.unchecked,
             callbacks: reach.callbacks,
             topics: reach.topics,
             gates: Gates::new(rules, clock, Arc::clone(&work)),
@@ -236,6 +254,8 @@ impl Hub {
             names: Names::default(),
             unheard: Unheard::default(),
             hosts: Stripes::default(),
+            diary: Diary::default(),
+            paces: Paces::default(),
             meters: Meters::default(),
             census: Mutex::default(),
             store,
@@ -255,6 +275,7 @@ impl Hub {
         let taken_over = work::take_over(self).await?;
         self.tracker.spawn(work::run(Arc::clone(self)));
         self.tracker.spawn(Arc::clone(self).sweep_regularly());
+        self.tracker.spawn(Arc::clone(self).keep_diary());
         Ok(taken_over)
     }
 

@@ -19,15 +19,19 @@ use tokio_util::task::TaskTracker;
 
 use super::Hub;
 use super::deliver::Patience;
+use super::editions::Edition;
 use super::gate::{Gate, Permit};
 use super::ledger::{Landing, Ledger};
-use crate::dialect::websub::Edition;
 use crate::domain::attempt::{Attempt, Verdict};
+use crate::domain::hook::Hook;
 use crate::domain::publication::Publication;
 use crate::domain::receipt::Tally;
 use crate::domain::retry::Passage;
 use crate::domain::value::{CallbackUrl, TargetId, Timestamp};
 use crate::store::{Change, Target, Waiting};
+
+/// Why a hook is disabled whose receiver says 410.
+pub(super) const GONE: &str = "its receiver answered 410 Gone";
 
 /// What the rounds of one fan-out share.
 pub(super) struct Carrier {
@@ -64,6 +68,17 @@ impl Carrier {
     /// What is carried.
     pub(super) fn publication(&self) -> &Publication {
         self.edition.publication()
+    }
+
+    /// Whether a hook gets this event: its filter lets it through. One that cannot be read hides nothing.
+    pub(super) fn concerns(&self, hook: &Hook) -> bool {
+        let Some(occurrence) = self.edition.occurrence() else {
+            return true;
+        };
+        occurrence.passes(hook).unwrap_or_else(|error| {
+            tracing::warn!(hook = %hook.id, %error, "the filter of a hook is wrong");
+            true
+        })
     }
 
     /// Serves these targets, which are open in the ledger. `place` is one of the hub's swift ones.
@@ -110,6 +125,18 @@ impl Carrier {
         mut go_ahead: impl FnMut() + Send,
     ) -> Landing {
         let hub = &self.hub;
+        // A hook as it stands now: it may have been edited or disabled since it was visited.
+        let edited = match target.hook() {
+            Some(hook) => match hub.at_last(|| hub.store.hook(hook.id)).await {
+                Some(Some(hook)) if hook.active => Some(Target::from(hook)),
+                _ => {
+                    go_ahead();
+                    return self.carry_later(target, hub.clock.now(), None).await;
+                }
+            },
+            None => None,
+        };
+        let target = edited.as_ref().unwrap_or(target);
         if let Passage::NotBefore(until) = hub.gates.passage(permit.gate()) {
             go_ahead();
             return self.carry_later(target, until, None).await;
@@ -125,7 +152,10 @@ impl Carrier {
             }
             Verdict::Gone => {
                 go_ahead();
-                self.lose(target, attempt).await
+                match target.hook() {
+                    Some(hook) => self.keep_for(hook, target, attempt).await,
+                    None => self.lose(target, attempt).await,
+                }
             }
             Verdict::Failed { not_before } => {
                 go_ahead();
@@ -149,6 +179,19 @@ impl Carrier {
         self.hub.knock(target.id, due);
         self.hub.end_turn(target.id, due);
         Landing::Settled
+    }
+
+    /// A hook says that it is gone: it is disabled, and what it has not got waits for it to be enabled again.
+    async fn keep_for(&self, hook: &Hook, target: &Target, attempt: Attempt) -> Landing {
+        let hub = &self.hub;
+        let due = hub.clock.now().plus(hub.retry_delay(1, None));
+        let off = hub
+            .at_last(|| hub.switch_off(hook.id, GONE.to_owned()))
+            .await;
+        match off {
+            Some(()) => self.carry_later(target, due, Some((attempt, 1))).await,
+            None => Landing::Open,
+        }
     }
 
     async fn lose(&self, target: &Target, attempt: Attempt) -> Landing {
@@ -293,11 +336,11 @@ mod tests {
         let target = Target::from(subscriber(&hub, &url));
         let id = target.id;
         let publication = publication(&hub, fanout(&hub, 0).await.publication);
-        let edition = Edition::new(publication, Bytes::from_static(b"x"), &hub.user_agent);
+        let edition = hub.edition_of(publication, Bytes::from_static(b"x"));
         let carrier = Carrier::new(Arc::clone(&hub), Arc::new(edition), Tally::default());
         let gate = hub.gates.of(target.callback().origin());
         let permit = gate.try_pass().expect("a permit");
-        assert!(hub.turns.begin(id));
+        assert!(hub.turns.begin(id, false));
         let (mut patience, mut panicked) = (Patience::new(), false);
         let panics = || {
             panicked = true;

@@ -41,13 +41,15 @@ impl Hub {
         let subscriptions = self.sweep_subscriptions().await?;
         self.sweep_receipts().await?;
         self.sweep_topics().await?;
+        self.sweep_deliveries().await?;
         let waiting = self.count_waiting().await?;
         *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(Census {
             subscriptions,
             waiting,
         });
         self.gates.prune();
-        self.sender.prune();
+        self.ways.prune();
+        self.unchecked.prune();
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use crate::net::dial::Dialer;
 use crate::net::resolve::Resolver;
 use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
+use crate::net::ways::Ways;
 use crate::store::{BacklogLimits, SledStore, StoreOptions, Subscriber};
 
 const PLENTY: Duration = Duration::from_secs(30);
@@ -49,10 +50,13 @@ pub(super) fn hub_with(folder: &TempDir, settings: Settings) -> Arc<Hub> {
         max_redirects: 1,
     };
     let caller = Caller::new(Arc::clone(&resolver), &tls, PLENTY, 100, "test".to_owned());
+    let dialer = Dialer::new(Arc::clone(&resolver), PLENTY);
+    let idle = SenderLimits::default();
     let reach = Reach {
-        fetcher: Fetcher::new(Arc::clone(&resolver), &tls, limits).expect("a fetcher"),
+        fetcher: Fetcher::new(resolver, &tls, limits).expect("a fetcher"),
         caller: caller.expect("a caller"),
-        sender: Sender::new(Dialer::new(resolver, PLENTY), tls, SenderLimits::default()),
+        unchecked: Ways::new(dialer.clone(), tls.unchecked(), idle),
+        ways: Ways::new(dialer, tls, idle),
         callbacks: guard(),
         topics: guard(),
     };

@@ -1,5 +1,5 @@
-//! Whose turn it is: per target at most one delivery is in flight, and whoever has a backlog takes every newer
-//! publication into it, so that nobody is overtaken.
+//! Whose turn it is: per subscription at most one delivery is in flight, and whoever has a backlog takes every newer
+//! publication into it, so that nobody is overtaken. A hook that asks for no order may have several in flight.
 //!
 //! Invariants:
 //! 1. A target has an entry here if a delivery to it is in flight, or if its backlog has, or is about to get, a row.
@@ -19,7 +19,7 @@ pub struct Turns {
 
 #[derive(Default)]
 struct Turn {
-    in_flight: bool,
+    in_flight: u32,
     enlisted: bool,
     /// The backlog job came while a delivery was in flight, and is to be scheduled when that ends.
     knocked: bool,
@@ -31,30 +31,46 @@ struct Turn {
 
 impl Turns {
     /// A fan-out comes by: true if it may deliver at once, and then owes an `end`. False if the publication must go
-    /// into the backlog: the row is announced by this call.
-    pub fn begin(&self, target: TargetId) -> bool {
+    /// into the backlog: the row is announced by this call. `abreast` is for who may have several in flight.
+    pub fn begin(&self, target: TargetId, abreast: bool) -> bool {
         match self.busy.entry(target) {
             Slot::Vacant(slot) => {
                 slot.insert(Turn {
-                    in_flight: true,
+                    in_flight: 1,
                     ..Turn::default()
                 });
                 true
             }
             Slot::Occupied(mut slot) => {
-                slot.get_mut().announced += 1;
-                false
+                let turn = slot.get_mut();
+                let may = abreast && !turn.enlisted;
+                if may {
+                    turn.in_flight += 1;
+                } else {
+                    turn.announced += 1;
+                }
+                may
             }
         }
     }
 
-    /// A fan-out's delivery is over and settled. True if the target's `Backlog` job came in the meantime.
+    /// A row comes into the backlog of a target whatever else goes on: the backlog is its only way.
+    pub fn announce(&self, target: TargetId) {
+        if let Some(mut turn) = self.busy.get_mut(&target) {
+            turn.announced += 1;
+        }
+    }
+
+    /// A fan-out's delivery is over and settled. True if it was the last one and the target's `Backlog` job came in the meantime.
     pub fn end(&self, target: TargetId) -> bool {
         let Slot::Occupied(mut slot) = self.busy.entry(target) else {
             return false;
         };
         let turn = slot.get_mut();
-        turn.in_flight = false;
+        turn.in_flight = turn.in_flight.saturating_sub(1);
+        if turn.in_flight > 0 {
+            return false;
+        }
         let knocked = std::mem::take(&mut turn.knocked);
         if !turn.enlisted {
             slot.remove();
@@ -89,7 +105,7 @@ impl Turns {
     pub fn resume(&self, target: TargetId) -> Option<u64> {
         let mut turn = self.busy.entry(target).or_default();
         turn.enlisted = true;
-        if turn.in_flight {
+        if turn.in_flight > 0 {
             turn.knocked = true;
             return None;
         }
@@ -136,8 +152,8 @@ mod tests {
     #[test]
     fn a_target_takes_one_delivery_at_a_time() {
         let turns = Turns::default();
-        assert!(turns.begin(TARGET));
-        assert!(!turns.begin(TARGET));
+        assert!(turns.begin(TARGET, false));
+        assert!(!turns.begin(TARGET, false));
         assert!(!turns.end(TARGET));
         assert!(turns.is_empty());
     }
@@ -147,13 +163,13 @@ mod tests {
         let turns = Turns::default();
         assert!(turns.enlist(TARGET, NOW));
         assert!(!turns.enlist(TARGET, NOW));
-        assert!(!turns.begin(TARGET));
+        assert!(!turns.begin(TARGET, false));
     }
 
     #[test]
     fn a_backlog_that_comes_during_a_delivery_waits_for_its_end() {
         let turns = Turns::default();
-        assert!(turns.begin(TARGET));
+        assert!(turns.begin(TARGET, false));
         assert!(turns.enlist(TARGET, NOW));
         assert_eq!(turns.resume(TARGET), None);
         assert!(turns.end(TARGET));
@@ -165,11 +181,23 @@ mod tests {
         let turns = Turns::default();
         turns.enlist(TARGET, NOW);
         let announced = turns.resume(TARGET).expect("nothing is in flight");
-        assert!(!turns.begin(TARGET));
+        assert!(!turns.begin(TARGET, false));
         assert!(!turns.leave(TARGET, announced));
         let announced = turns.resume(TARGET).expect("nothing is in flight");
         assert!(turns.leave(TARGET, announced));
         assert!(turns.is_empty());
+    }
+
+    #[test]
+    fn who_asks_for_no_order_has_several_in_flight_until_one_fails() {
+        let turns = Turns::default();
+        assert!(turns.begin(TARGET, true) && turns.begin(TARGET, true));
+        assert!(turns.enlist(TARGET, NOW), "one of them has failed");
+        assert!(!turns.begin(TARGET, true));
+        assert_eq!(turns.resume(TARGET), None);
+        assert!(!turns.end(TARGET), "another one is in flight");
+        assert!(turns.end(TARGET));
+        assert!(turns.resume(TARGET).is_some());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::tls::Tls;
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// Opens connections to hosts that the guard admits.
+#[derive(Clone)]
 pub struct Dialer {
     resolver: Arc<Resolver>,
     connect_timeout: Duration,

@@ -11,3 +11,4 @@ pub mod settings;
 #[cfg(test)]
 mod testing;
 pub mod tls;
+pub mod ways;

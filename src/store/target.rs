@@ -32,6 +32,14 @@ impl Target {
         }
     }
 
+    /// The hook, if it is one.
+    pub fn hook(&self) -> Option<&Hook> {
+        match &self.recipient {
+            Recipient::Hook(hook) => Some(hook),
+            Recipient::Subscription(_) => None,
+        }
+    }
+
     /// The verification that a subscription rests on, for `Change::End`.
     pub fn verified_at(&self) -> Option<Timestamp> {
         match &self.recipient {

@@ -1,0 +1,216 @@
+//! The diary: the log of what hooks were sent and what they answered, and how each of them fares. In: entries, as deliveries end.
+//! Out: rows, many in one commit, so that a delivery waits for no disk; and hooks disabled that have failed for too long.
+//!
+//! A crash loses the entries of the last moments; what becomes of the deliveries themselves does not hang on it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use super::Hub;
+use crate::domain::delivery::{Delivery, DeliveryId};
+use crate::domain::hook::{Hook, HookHealth, HookId};
+use crate::domain::value::Timestamp;
+use crate::store::{HookChange, StoreError};
+
+/// Entries that wait to be written; whoever delivers to a hook waits beyond it.
+const QUEUE: usize = 4_096;
+/// Entries in one commit.
+const BATCH: usize = 512;
+/// After so many entries of a hook it is looked how many there are.
+const COUNT_EVERY: usize = 100;
+/// How long the last entries may take to come, once the hub stops.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+/// Deliveries that are forgotten at a time.
+const PAGE: usize = 1_000;
+
+/// The way into the diary.
+pub(super) struct Diary {
+    entries: Sender<Note>,
+    /// Taken by the task that writes.
+    unwritten: Mutex<Option<Receiver<Note>>>,
+}
+
+/// One delivery.
+pub(super) struct Note {
+    /// What is kept of it.
+    pub(super) delivery: Delivery,
+    /// The body of its request, if that is one of its own.
+    pub(super) body: Bytes,
+}
+
+/// What the writer knows of a hook.
+struct Standing {
+    health: HookHealth,
+    since_counted: usize,
+}
+
+impl Default for Diary {
+    fn default() -> Self {
+        let (entries, unwritten) = channel(QUEUE);
+        Self {
+            entries,
+            unwritten: Mutex::new(Some(unwritten)),
+        }
+    }
+}
+
+impl Diary {
+    /// Takes an entry; waits while too many are unwritten.
+    pub(super) async fn note(&self, note: Note) {
+        // It is closed only once the hub has stopped, and then nobody reads on.
+        let _ = self.entries.send(note).await;
+    }
+}
+
+impl Hub {
+    /// Writes the diary until the hub has stopped and the last delivery has ended.
+    pub(super) async fn keep_diary(self: Arc<Self>) {
+        let taken = self
+            .diary
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(mut unwritten) = taken else {
+            return;
+        };
+        let mut standings = HashMap::new();
+        let mut entries = Vec::with_capacity(BATCH);
+        loop {
+            let reading = unwritten.recv_many(&mut entries, BATCH);
+            let read = tokio::select! {
+                biased;
+                read = reading => read,
+                () = self.stop.cancelled() => 0,
+            };
+            if read == 0 {
+                let last = unwritten.recv_many(&mut entries, BATCH);
+                let came = tokio::time::timeout(LAST_WORDS, last).await;
+                if came.is_err() && self.in_flight() == 0 {
+                    return;
+                }
+            }
+            if let Err(error) = self.write_entries(&mut entries, &mut standings).await {
+                tracing::error!(%error, "the store failed to keep deliveries of hooks; they are not in the log");
+            }
+        }
+    }
+
+    async fn write_entries(
+        &self,
+        entries: &mut Vec<Note>,
+        standings: &mut HashMap<HookId, Standing>,
+    ) -> Result<(), StoreError> {
+        let mut changes = Vec::with_capacity(entries.len());
+        let (mut crowded, mut failing) = (Vec::new(), Vec::new());
+        for Note { delivery, body } in entries.drain(..) {
+            let hook = delivery.hook;
+            let standing = match standings.entry(hook) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(unknown) => unknown.insert(Standing {
+                    health: self.store.health(hook).await?,
+                    since_counted: COUNT_EVERY,
+                }),
+            };
+            let health = standing.health.after(&delivery.attempt);
+            if health != standing.health {
+                standing.health = health;
+                changes.push(HookChange::Health(hook, standing.health.clone()).into());
+            }
+            if self.is_hopeless(&standing.health, delivery.attempt.at) {
+                failing.push(hook);
+            }
+            standing.since_counted += 1;
+            if standing.since_counted >= COUNT_EVERY {
+                standing.since_counted = 0;
+                crowded.push(hook);
+            }
+            changes.push(HookChange::Log(delivery, body).into());
+        }
+        if !changes.is_empty() {
+            self.store.commit(changes).await?;
+        }
+        for hook in crowded {
+            let keep = self.settings.hooks.deliveries_per_hook;
+            if let Some(before) = self.store.oldest_kept(hook, keep).await? {
+                self.forget_deliveries(hook, before).await?;
+            }
+        }
+        failing.dedup();
+        for hook in failing {
+            standings.remove(&hook);
+            let days = humantime::format_duration(self.settings.hooks.disable_after);
+            self.switch_off(hook, format!("its deliveries have failed for {days}"))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Disables a hook for a reason that its owner did not give. What it has not got waits for it to be enabled again.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn switch_off(&self, id: HookId, reason: String) -> Result<(), StoreError> {
+        let Some(mut hook) = self.store.hook(id).await?.filter(|hook| hook.active) else {
+            return Ok(());
+        };
+        tracing::warn!(hook = %id, source = %hook.source, reason, "a hook is disabled");
+        hook.active = false;
+        hook.disabled_because = Some(reason);
+        hook.updated_at = self.clock.now();
+        let topics = hook.topics(&self.url);
+        let put = HookChange::PutHook { hook, topics };
+        self.store.commit(vec![put.into()]).await
+    }
+
+    /// Whether a hook has failed for so long that nobody is thought to be there.
+    fn is_hopeless(&self, health: &HookHealth, now: Timestamp) -> bool {
+        let limit = self.settings.hooks.disable_after;
+        let since = health.failing_since;
+        !limit.is_zero() && since.is_some_and(|since| now.since(since) >= limit)
+    }
+
+    /// Forgets the deliveries of a hook below one, in steps.
+    pub(super) async fn forget_deliveries(
+        &self,
+        hook: HookId,
+        before: DeliveryId,
+    ) -> Result<(), StoreError> {
+        loop {
+            let page = self.store.deliveries_after(hook, None, PAGE).await?;
+            let old = page.iter().take_while(|delivery| delivery.id < before);
+            let Some(last) = old.last() else {
+                return Ok(());
+            };
+            let is_last_step = page.len() < PAGE || last.id < page[page.len() - 1].id;
+            let step = DeliveryId(last.id.0 + 1).min(before);
+            let prune = HookChange::PruneDeliveries { hook, before: step };
+            self.store.commit(vec![prune.into()]).await?;
+            if is_last_step {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Forgets what is older than the log keeps, of every hook.
+    pub(super) async fn sweep_deliveries(&self) -> Result<(), StoreError> {
+        let oldest = self.clock.now().minus(self.settings.hooks.keep_deliveries);
+        let mut after = None;
+        loop {
+            let hooks: Vec<Hook> = self.store.hooks(after, PAGE).await?;
+            let Some(last) = hooks.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for hook in hooks {
+                self.forget_deliveries(hook.id, DeliveryId::bound(oldest))
+                    .await?;
+            }
+        }
+    }
+}

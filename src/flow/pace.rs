@@ -1,0 +1,47 @@
+//! The pace of hooks: how soon the next delivery may go to a hook that bears only so many in a second.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+use crate::domain::hook::{Hook, HookId};
+
+/// The hooks that have a rate.
+#[derive(Default)]
+pub(super) struct Paces {
+    clock: DefaultClock,
+    limits: DashMap<HookId, (NonZeroU32, Arc<DefaultDirectRateLimiter>)>,
+}
+
+impl Paces {
+    /// Takes the place of one delivery, or says how long there is none. Deliveries are spread evenly over a second.
+    pub(super) fn take(&self, hook: &Hook) -> Result<(), Duration> {
+        let Some(rate) = hook.rate.and_then(NonZeroU32::new) else {
+            return Ok(());
+        };
+        let limit = self.limit(hook.id, rate);
+        let taken = limit.check();
+        taken.map_err(|not_until| not_until.wait_time_from(self.clock.now()))
+    }
+
+    /// Forgets a hook.
+    pub(super) fn forget(&self, hook: HookId) {
+        self.limits.remove(&hook);
+    }
+
+    fn limit(&self, hook: HookId, rate: NonZeroU32) -> Arc<DefaultDirectRateLimiter> {
+        let fresh = || {
+            let quota = Quota::per_second(rate).allow_burst(NonZeroU32::MIN);
+            (rate, Arc::new(RateLimiter::direct(quota)))
+        };
+        let mut held = self.limits.entry(hook).or_insert_with(fresh);
+        if held.0 != rate {
+            *held = fresh();
+        }
+        Arc::clone(&held.1)
+    }
+}
