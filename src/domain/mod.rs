@@ -12,6 +12,7 @@ pub mod link;
 pub mod notation;
 pub mod publication;
 pub mod receipt;
+pub mod replay;
 pub mod retry;
 pub mod signature;
 pub mod source;

@@ -28,10 +28,12 @@ pub mod publish;
 mod pulse;
 mod receipts;
 mod render;
+mod replay;
 mod round;
 pub mod settings;
 pub mod subscribe;
 mod sweep;
+mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod turns;
@@ -273,6 +275,7 @@ impl Hub {
     /// The store's, while taking over.
     pub async fn start(self: &Arc<Self>) -> Result<usize, StoreError> {
         let taken_over = work::take_over(self).await?;
+        self.resume_replays().await?;
         self.tracker.spawn(work::run(Arc::clone(self)));
         self.tracker.spawn(Arc::clone(self).sweep_regularly());
         self.tracker.spawn(Arc::clone(self).keep_diary());

@@ -42,6 +42,7 @@ impl Hub {
         self.sweep_receipts().await?;
         self.sweep_topics().await?;
         self.sweep_deliveries().await?;
+        self.sweep_replays().await?;
         let waiting = self.count_waiting().await?;
         *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(Census {
             subscriptions,

@@ -73,6 +73,7 @@ contract!(
     an_event_is_kept_until_it_is_pruned,
     the_latest_event_is_the_one_that_was_made_last,
     an_answer_is_remembered_until_its_time,
+    a_replay_is_kept_with_how_far_it_has_come,
     a_token_is_found_by_its_digest_alone,
     sources_are_known_whatever_the_case,
 );

@@ -31,6 +31,7 @@
 //! | `x` | body of a publication, a piece | publication 16, index 4 | up to [`CHUNK_BYTES`] as they are |
 //! | `y` | body of a hook's request, a piece | hook 8, delivery 8, index 4 | up to [`CHUNK_BYTES`] as they are |
 //! | `z` | answered request, by its time | time 8, digest 32 | nothing |
+//! | `R` | replay | id 16 | `Replay` |
 //!
 //! Numbers are big-endian, so that bytes sort as the values do. Values marked with a type are records (`record.rs`).
 
@@ -62,6 +63,7 @@ pub(super) enum Key {
     Event(SourceId, PublicationId),
     Health(HookId),
     Token(TokenDigest),
+    Replay(Uuid),
     Hosted(TopicId),
     /// The hook with this callback gets the topic's publications.
     HookOn(TopicId, CallbackId),
@@ -93,6 +95,7 @@ pub(super) enum Group {
     Deliveries(HookId),
     Events(SourceId),
     Tokens,
+    Replays,
     HooksOn(TopicId),
     Jobs,
     Hooks,
@@ -125,6 +128,7 @@ impl Key {
             Self::Event(source, id) => join(b'e', &[&source.0, id.0.as_bytes()]),
             Self::Health(hook) => join(b'f', &[&hook.0.to_be_bytes()]),
             Self::Token(digest) => join(b'g', &[digest]),
+            Self::Replay(id) => join(b'R', &[id.as_bytes()]),
             Self::Hosted(topic) => join(b'h', &[&topic.0]),
             Self::HookOn(topic, callback) => join(b'i', &[&topic.0, &callback.0]),
             Self::Job(JobId::Verify(id)) => join(b'j', &[&[0], id.as_bytes()]),
@@ -189,6 +193,7 @@ impl Key {
             }
             b'f' => Self::Health(hook(rest)?),
             b'g' => Self::Token(rest.try_into().ok()?),
+            b'R' => Self::Replay(Uuid::from_slice(rest).ok()?),
             b'h' => Self::Hosted(topic_id(rest)?),
             b'i' => {
                 let TargetId { topic, callback } = target(rest)?;
@@ -244,6 +249,7 @@ impl Group {
             Self::Deliveries(hook) => join(b'd', &[&hook.0.to_be_bytes()]),
             Self::Events(source) => join(b'e', &[&source.0]),
             Self::Tokens => vec![b'g'],
+            Self::Replays => vec![b'R'],
             Self::HooksOn(topic) => join(b'i', &[&topic.0]),
             Self::Jobs => vec![b'j'],
             Self::Hooks => vec![b'k'],

@@ -15,6 +15,7 @@ use crate::domain::hook::HookHealth;
 use crate::domain::job::Job;
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
+use crate::domain::replay::Replay;
 use crate::domain::source::Source;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
@@ -85,6 +86,7 @@ impl Record for Receipt {}
 impl Record for Remembered {}
 impl Record for Source {}
 impl Record for Subscription {}
+impl Record for Replay {}
 impl Record for Token {}
 impl Record for Topic {}
 impl Record for Waiting {}

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::hook::{Hook, HookHealth, HookId};
+use crate::domain::replay::{Progress, Replay};
 use crate::domain::token::{Token, digest};
 use crate::domain::value::{CallbackId, TargetId, TopicId};
 use crate::store::HookChange;
@@ -280,6 +281,26 @@ pub(super) async fn an_answer_is_remembered_until_its_time(store: &dyn Store) {
         assert_eq!(known(2).await.is_some(), before == Timestamp(20));
     }
     assert_eq!(oldest().await, Some(Timestamp(30)));
+}
+
+pub(super) async fn a_replay_is_kept_with_how_far_it_has_come(store: &dyn Store) {
+    let put = |replay| vec![HookChange::PutReplay(replay).into()];
+    commit(store, put(replay(2))).await;
+    commit(store, put(replay(1))).await;
+    let further = Replay {
+        cursor: Some(id(3)),
+        progress: Progress::Finished(Timestamp(9)),
+        ..replay(1)
+    };
+    commit(store, put(further.clone())).await;
+    let found = store.replay(further.id).await.expect("a read");
+    assert_eq!(found.as_ref(), Some(&further));
+    let all = store.replays().await.expect("a read");
+    assert_eq!(all, [further, replay(2)]);
+    for _ in 0..2 {
+        commit(store, vec![HookChange::DropReplay(replay(1).id).into()]).await;
+        assert_eq!(store.replays().await.expect("a read"), [replay(2)]);
+    }
 }
 
 pub(super) async fn a_token_is_found_by_its_digest_alone(store: &dyn Store) {

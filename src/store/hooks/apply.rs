@@ -28,6 +28,8 @@ pub(in crate::store) fn apply(rows: &mut Overlay, change: &HookChange) -> Result
         HookChange::PruneDeliveries { hook, before } => prune_deliveries(rows, *hook, *before)?,
         HookChange::Remember(remembered) => remember(rows, remembered)?,
         HookChange::Forget { before } => forget(rows, *before)?,
+        HookChange::PutReplay(replay) => rows.put(&Key::Replay(replay.id), replay),
+        HookChange::DropReplay(id) => rows.remove(&Key::Replay(*id)),
         HookChange::PutToken(token) => {
             drop_token(rows, token.id)?;
             rows.put(&Key::Token(token.digest), token);

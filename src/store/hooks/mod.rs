@@ -10,6 +10,7 @@ use super::{Change, Result};
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::event::EventName;
 use crate::domain::hook::{Hook, HookHealth, HookId};
+use crate::domain::replay::Replay;
 use crate::domain::source::{Source, SourceName};
 use crate::domain::token::{Token, TokenDigest};
 use crate::domain::value::{PublicationId, Timestamp, TopicId};
@@ -58,6 +59,11 @@ pub enum HookChange {
         /// The first time that stays.
         before: Timestamp,
     },
+
+    /// A replay begins, or has come further.
+    PutReplay(Replay),
+    /// Nobody asks for a replay any more.
+    DropReplay(Uuid),
 
     /// A token is given out, or changed: another one of that id goes.
     PutToken(Token),
@@ -164,6 +170,11 @@ pub trait HookStore: Send + Sync + 'static {
     async fn remembered(&self, key: [u8; 32]) -> Result<Option<Remembered>>;
     /// When the oldest answer that is still kept was given.
     async fn oldest_remembered(&self) -> Result<Option<Timestamp>>;
+
+    /// One replay.
+    async fn replay(&self, id: Uuid) -> Result<Option<Replay>>;
+    /// All replays, the oldest first: they are few.
+    async fn replays(&self) -> Result<Vec<Replay>>;
 
     /// All tokens, the oldest first.
     async fn tokens(&self) -> Result<Vec<Token>>;

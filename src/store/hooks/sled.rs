@@ -2,10 +2,12 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::{HookRow, HookStore, Raised, Remembered};
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::hook::{Hook, HookHealth, HookId};
+use crate::domain::replay::Replay;
 use crate::domain::source::{Source, SourceName};
 use crate::domain::token::{Token, TokenDigest};
 use crate::domain::value::{PublicationId, SourceId, Timestamp, TopicId};
@@ -162,6 +164,15 @@ impl HookStore for SledStore {
             })
         })
         .await
+    }
+
+    async fn replay(&self, id: Uuid) -> Result<Option<Replay>> {
+        self.record(Key::Replay(id)).await
+    }
+
+    async fn replays(&self) -> Result<Vec<Replay>> {
+        self.page(Span::after(Group::Replays, None, usize::MAX))
+            .await
     }
 
     async fn tokens(&self) -> Result<Vec<Token>> {

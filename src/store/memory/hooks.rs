@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
 use super::super::hooks::{Raised, Remembered};
 use super::super::{HookChange, HookStore, Result};
@@ -12,6 +13,7 @@ use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::event::EventName;
 use crate::domain::hook::{Hook, HookHealth, HookId};
 use crate::domain::publication::Publication;
+use crate::domain::replay::Replay;
 use crate::domain::source::{Source, SourceName};
 use crate::domain::token::{Token, TokenDigest};
 use crate::domain::value::{PublicationId, SourceId, Timestamp, TopicId};
@@ -27,6 +29,7 @@ pub(super) struct Hooks {
     events: BTreeMap<(SourceId, PublicationId), EventName>,
     latest: BTreeMap<TopicId, PublicationId>,
     remembered: BTreeMap<[u8; 32], Remembered>,
+    replays: BTreeMap<Uuid, Replay>,
     tokens: BTreeMap<TokenDigest, Token>,
 }
 
@@ -66,6 +69,8 @@ impl Hooks {
                 self.remembered.insert(remembered.key, remembered);
             }
             HookChange::Forget { before } => self.remembered.retain(|_, it| it.at >= before),
+            HookChange::PutReplay(replay) => drop(self.replays.insert(replay.id, replay)),
+            HookChange::DropReplay(id) => drop(self.replays.remove(&id)),
             HookChange::PutToken(token) => {
                 self.tokens.retain(|_, other| other.id != token.id);
                 self.tokens.insert(token.digest, token);
@@ -229,6 +234,14 @@ impl HookStore for MemoryStore {
     async fn oldest_remembered(&self) -> Result<Option<Timestamp>> {
         let state = self.state();
         Ok(state.hooks.remembered.values().map(|it| it.at).min())
+    }
+
+    async fn replay(&self, id: Uuid) -> Result<Option<Replay>> {
+        Ok(self.state().hooks.replays.get(&id).cloned())
+    }
+
+    async fn replays(&self) -> Result<Vec<Replay>> {
+        Ok(self.state().hooks.replays.values().cloned().collect())
     }
 
     async fn tokens(&self) -> Result<Vec<Token>> {

@@ -8,6 +8,7 @@ use crate::domain::delivery::{Delivery, DeliveryId, Request, RequestBody};
 use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{ContentType, Hook, HookId, LastResponse, OldSecret, Receiver, Signing};
 use crate::domain::publication::{EventMark, Publication};
+use crate::domain::replay::{Progress, Replay, Selection};
 use crate::domain::source::{Dialect, Source, SourceName};
 use crate::domain::token::{Role, SourcePattern, Token, digest};
 use crate::domain::value::{CallbackUrl, Secret, Timestamp};
@@ -175,6 +176,21 @@ pub fn remembered(key: u8, n: u8, at: u64) -> Remembered {
         key: [key; 32],
         publication: id(n),
         at: Timestamp(at),
+    }
+}
+
+pub fn replay(n: u8) -> Replay {
+    Replay {
+        id: Uuid::from_bytes([n; 16]),
+        hook: HookId(1),
+        selection: Selection::Failed,
+        since: Timestamp(1),
+        begun_at: Timestamp(2),
+        cursor: None,
+        seen: 3,
+        delivered: 2,
+        failed: 1,
+        progress: Progress::Running,
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use super::*;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::hook::{Hook, HookHealth, HookId};
+use crate::domain::replay::Replay;
 use crate::domain::token::{Token, digest as token_digest};
 use crate::store::HookChange;
 use crate::store::contract::hooks::samples::*;
@@ -58,6 +59,11 @@ fn desk_changes() -> impl Strategy<Value = HookChange> {
             ..token(id)
         })),
         1 => (0..3_u8).prop_map(|id| HookChange::DropToken(token(id).id)),
+        1 => (0..3_u8, 0..9_u64).prop_map(|(n, seen)| HookChange::PutReplay(Replay {
+            seen,
+            ..replay(n)
+        })),
+        1 => (0..3_u8).prop_map(|n| HookChange::DropReplay(replay(n).id)),
     ]
 }
 
@@ -86,6 +92,7 @@ pub(super) async fn everything(store: &dyn Store, say: &mut impl FnMut(&dyn Debu
     say(&store.sources(None, 99).await.expect("a page"));
     say(&store.hooks(None, 99).await.expect("a page"));
     say(&store.next_hook().await.expect("a read"));
+    say(&store.replays().await.expect("a page"));
     say(&store.tokens().await.expect("a read"));
     say(&store.oldest_remembered().await.expect("a read"));
     for n in 0..4 {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::Row;
 use crate::domain::hook::HookHealth;
+use crate::domain::replay::{Progress, Replay};
 use crate::domain::source::{Dialect, Source};
 use crate::domain::token::{Role, Token};
 use crate::domain::value::Timestamp;
@@ -77,6 +78,28 @@ pub(super) fn samples() -> Vec<Row> {
     let remembered = remembered(1, 1, 1_790_000_000_000);
     let key = Key::Remembered(remembered.key);
     row("remembered", key, Box::new(remembered));
+    for (name, progress) in [
+        ("running", Progress::Running),
+        ("finished", Progress::Finished(Timestamp(8))),
+        (
+            "stopped",
+            Progress::Stopped {
+                at: Timestamp(8),
+                reason: "it was deleted".to_owned(),
+            },
+        ),
+    ] {
+        let replay = Replay {
+            cursor: Some(id(1)),
+            progress,
+            ..replay(1)
+        };
+        row(
+            &format!("replay-{name}"),
+            Key::Replay(replay.id),
+            Box::new(replay),
+        );
+    }
     let key = Key::Token(token(1).digest);
     row("token-unbounded", key, Box::new(token(1)));
     for role in Role::ALL {

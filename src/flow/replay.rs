@@ -1,0 +1,269 @@
+//! Replays: the events of a time, once more, for one hook. In: a hook, a time, and which events. Out: a replay that tells how far
+//! it has come, and goes on after a restart.
+//!
+//! Invariants:
+//! 1. A replay that runs is in the store, and its cursor there stands at most `CHECKPOINT_EVERY` events behind.
+//! 2. One event after the other, in their order; one that is not taken is tried as often as the schedule says, then passed over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::Hub;
+use super::clock::new_id;
+use super::tell::is_taken;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::hook::HookId;
+use crate::domain::replay::{Progress, Replay, Selection};
+use crate::domain::value::{PublicationId, Timestamp};
+use crate::store::{HookChange, StoreError};
+
+/// Events read at a time.
+const PAGE: usize = 100;
+/// So many events further the cursor is written down.
+const CHECKPOINT_EVERY: u64 = 50;
+
+/// What became of an event of a replay.
+enum Told {
+    /// The hook has it.
+    Taken,
+    /// It does not take it.
+    Refused,
+    /// The hook does not ask for it, or the event is not kept any longer.
+    Passed,
+}
+
+/// Why a replay does not go on here.
+enum End {
+    /// The hub stops: it goes on after the restart.
+    Later,
+    /// It is broken off.
+    Off(String),
+}
+
+impl Hub {
+    /// Begins a replay to a hook of what its source has raised since a time. Durable when this returns. `None` if there is no
+    /// such hook.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn begin_replay(
+        self: &Arc<Self>,
+        hook: HookId,
+        since: Timestamp,
+        selection: Selection,
+    ) -> Result<Option<Replay>, StoreError> {
+        if self.store.hook(hook).await?.is_none() {
+            return Ok(None);
+        }
+        let replay = Replay {
+            id: new_id(),
+            hook,
+            selection,
+            since,
+            begun_at: self.clock.now(),
+            cursor: None,
+            seen: 0,
+            delivered: 0,
+            failed: 0,
+            progress: Progress::Running,
+        };
+        self.keep(&replay).await?;
+        self.go_on(replay.clone());
+        Ok(Some(replay))
+    }
+
+    /// How a replay stands.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn replay(&self, id: Uuid) -> Result<Option<Replay>, StoreError> {
+        self.store.replay(id).await
+    }
+
+    /// Breaks a replay off. False if none of that id runs.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stop_replay(&self, id: Uuid) -> Result<bool, StoreError> {
+        let Some(mut replay) = self.store.replay(id).await?.filter(Replay::is_running) else {
+            return Ok(false);
+        };
+        replay.progress = Progress::Stopped {
+            at: self.clock.now(),
+            reason: "it was stopped on request".to_owned(),
+        };
+        self.keep(&replay).await?;
+        Ok(true)
+    }
+
+    /// Goes on with the replays that an earlier process left.
+    pub(super) async fn resume_replays(self: &Arc<Self>) -> Result<(), StoreError> {
+        for replay in self.store.replays().await? {
+            if replay.is_running() {
+                self.go_on(replay);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets the replays that ended before the log's deliveries begin.
+    pub(super) async fn sweep_replays(&self) -> Result<(), StoreError> {
+        let oldest = self.clock.now().minus(self.settings.hooks.keep_deliveries);
+        for replay in self.store.replays().await? {
+            if !replay.is_running() && replay.begun_at < oldest {
+                let drop = HookChange::DropReplay(replay.id).into();
+                self.store.commit(vec![drop]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn go_on(self: &Arc<Self>, replay: Replay) {
+        let hub = Arc::clone(self);
+        self.tracker.spawn(async move {
+            let id = replay.id;
+            match hub.run_replay(replay).await {
+                Ok(replay) => {
+                    tracing::info!(replay = %id, hook = %replay.hook, delivered = replay.delivered, failed = replay.failed, progress = ?replay.progress, "a replay has ended");
+                }
+                Err(error) => {
+                    tracing::error!(replay = %id, %error, "the store failed a replay; it goes on after a restart");
+                }
+            }
+        });
+    }
+
+    async fn run_replay(self: Arc<Self>, mut replay: Replay) -> Result<Replay, StoreError> {
+        let taken = match replay.selection {
+            Selection::All => HashMap::new(),
+            Selection::Failed => self.outcomes_since(replay.hook, replay.since).await?,
+        };
+        replay.progress = match self.replay_all(&mut replay, &taken).await? {
+            Ok(()) => Progress::Finished(self.clock.now()),
+            Err(End::Later) => Progress::Running,
+            Err(End::Off(reason)) => Progress::Stopped {
+                at: self.clock.now(),
+                reason,
+            },
+        };
+        self.keep(&replay).await?;
+        Ok(replay)
+    }
+
+    async fn replay_all(
+        &self,
+        replay: &mut Replay,
+        taken: &HashMap<PublicationId, bool>,
+    ) -> Result<Result<(), End>, StoreError> {
+        let Some(hook) = self.store.hook(replay.hook).await? else {
+            return Ok(Err(End::Off("the hook was deleted".to_owned())));
+        };
+        let begun = PublicationId::bound(replay.begun_at);
+        let mut after = replay.cursor.unwrap_or(PublicationId::bound(replay.since));
+        loop {
+            let page = self
+                .store
+                .events_after(&hook.source, Some(after), PAGE)
+                .await?;
+            if page.is_empty() {
+                return Ok(Ok(()));
+            }
+            for raised in page {
+                after = raised.publication;
+                if after >= begun {
+                    return Ok(Ok(()));
+                }
+                let is_wanted = match replay.selection {
+                    Selection::All => hook.wants(&raised.event),
+                    Selection::Failed => taken.get(&after) == Some(&false),
+                };
+                let told = match is_wanted {
+                    true => self.tell_again(replay, after).await?,
+                    false => Ok(Told::Passed),
+                };
+                match told {
+                    Ok(Told::Taken) => replay.delivered += 1,
+                    Ok(Told::Refused) => replay.failed += 1,
+                    Ok(Told::Passed) => {}
+                    Err(end) => return Ok(Err(end)),
+                }
+                replay.seen += 1;
+                replay.cursor = Some(after);
+                if replay.seen.is_multiple_of(CHECKPOINT_EVERY) {
+                    let kept = self.store.replay(replay.id).await?;
+                    if !kept.is_some_and(|kept| kept.is_running()) {
+                        return Ok(Err(End::Off("it was stopped on request".to_owned())));
+                    }
+                    self.keep(replay).await?;
+                }
+            }
+        }
+    }
+
+    /// Tells the hook, as it stands now, of one event; again and again while it does not take it.
+    async fn tell_again(
+        &self,
+        replay: &Replay,
+        id: PublicationId,
+    ) -> Result<Result<Told, End>, StoreError> {
+        let Some(edition) = self.edition(id).await? else {
+            return Ok(Ok(Told::Passed));
+        };
+        let mut failures = 0;
+        loop {
+            let hook = match self.store.hook(replay.hook).await? {
+                None => return Ok(Err(End::Off("the hook was deleted".to_owned()))),
+                Some(hook) if !hook.active => {
+                    return Ok(Err(End::Off("the hook was disabled".to_owned())));
+                }
+                Some(hook) => hook,
+            };
+            if let Some(occurrence) = edition.occurrence()
+                && !occurrence.passes(&hook).unwrap_or(true)
+            {
+                return Ok(Ok(Told::Passed));
+            }
+            let Some(attempt) = self.tell(&edition, hook, true).await else {
+                return Ok(Err(End::Later));
+            };
+            if is_taken(&attempt) {
+                return Ok(Ok(Told::Taken));
+            }
+            failures += 1;
+            if failures >= self.settings.delivery.retry.len() {
+                return Ok(Ok(Told::Refused));
+            }
+            let tries = u32::try_from(failures).unwrap_or(u32::MAX);
+            if self.pause(self.retry_delay(tries, None)).await.is_none() {
+                return Ok(Err(End::Later));
+            }
+        }
+    }
+
+    /// Of each publication that was delivered to a hook since a time, whether the last delivery was taken.
+    async fn outcomes_since(
+        &self,
+        hook: HookId,
+        since: Timestamp,
+    ) -> Result<HashMap<PublicationId, bool>, StoreError> {
+        let mut outcomes = HashMap::new();
+        let mut after = DeliveryId::bound(since);
+        loop {
+            let page = self.store.deliveries_after(hook, Some(after), PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(outcomes);
+            };
+            after = last.id;
+            for delivery in page {
+                outcomes.insert(delivery.publication, is_taken(&delivery.attempt));
+            }
+        }
+    }
+
+    async fn keep(&self, replay: &Replay) -> Result<(), StoreError> {
+        let put = HookChange::PutReplay(replay.clone()).into();
+        self.store.commit(vec![put]).await
+    }
+}
