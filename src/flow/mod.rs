@@ -27,6 +27,7 @@ mod pace;
 pub mod publish;
 mod pulse;
 mod receipts;
+mod recover;
 mod render;
 mod replay;
 mod round;
