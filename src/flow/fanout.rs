@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::Hub;
@@ -142,11 +142,20 @@ impl Run {
                 return false;
             }
             read = match next {
-                Some(next) => next.await.ok().flatten(),
+                Some(next) => match next.await {
+                    Ok(page) => page,
+                    Err(error) => self.read_again(topic, &error).await,
+                },
                 None => return true,
             };
         }
         false
+    }
+
+    /// Reads the page behind the cursor, whose reader panicked. If this panics too, the job comes back.
+    async fn read_again(&self, topic: TopicId, error: &JoinError) -> Option<Vec<Target>> {
+        tracing::error!(%error, "a page of targets was not read; it is read again");
+        read_page(Arc::clone(&self.hub), topic, self.job.cursor.after).await
     }
 
     /// False if the process stops before every target is taken care of.
@@ -258,8 +267,7 @@ impl Run {
         if !self.flush_waits().await || !self.checkpoint_written().await {
             return false;
         }
-        self.carrier.ledger.write(&mut self.job);
-        let checkpoint = Change::Put(Job::Fanout(self.job.clone()));
+        let checkpoint = self.stand();
         let hub = Arc::clone(&self.hub);
         let writing = async move { hub.commit_at_last(vec![checkpoint]).await };
         self.writing = Some(self.hub.tracker.spawn(writing));
@@ -267,10 +275,24 @@ impl Run {
     }
 
     async fn checkpoint_written(&mut self) -> bool {
-        match self.writing.take() {
-            Some(writing) => writing.await.unwrap_or(false),
-            None => true,
+        let Some(writing) = self.writing.take() else {
+            return true;
+        };
+        match writing.await {
+            Ok(written) => written,
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint was not written; it is written again");
+                let flushed = self.flush_waits().await;
+                let checkpoint = self.stand();
+                flushed && self.hub.commit_at_last(vec![checkpoint]).await
+            }
         }
+    }
+
+    /// How far the fan-out has come, to be written down.
+    fn stand(&mut self) -> Change {
+        self.carrier.ledger.write(&mut self.job);
+        Change::Put(Job::Fanout(self.job.clone()))
     }
 
     async fn flush_waits(&mut self) -> bool {
@@ -341,6 +363,18 @@ async fn read_page(
     after: Option<CallbackId>,
 ) -> Option<Vec<Target>> {
     hub.at_last(|| hub.store.targets(topic, after, PAGE)).await
+}
+
+impl Drop for Run {
+    /// However it ends, a panic included, whom it has not sent on is not busy.
+    fn drop(&mut self) {
+        let now = self.hub.clock.now();
+        let waits = self.waits.iter().filter(|wait| wait.in_turn);
+        let targets = waits.map(|wait| &wait.target);
+        for target in targets.chain(self.round.iter().map(|call| &call.target)) {
+            self.hub.end_turn(target.id, now);
+        }
+    }
 }
 
 #[cfg(test)]

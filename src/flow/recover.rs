@@ -109,10 +109,10 @@ impl Hub {
     async fn place(&self, job: &Fanout, target: TargetId) -> Result<Cursor, StoreError> {
         let topics = match HookId::of(target) {
             None => vec![target.topic],
-            Some(id) => self.store.hook(id).await?.map_or(Vec::new(), |hook| {
-                let topic = |pattern| hook.source.pattern_topic(&self.url, pattern).id();
-                hook.events.iter().map(topic).collect()
-            }),
+            Some(id) => {
+                let hook = self.store.hook(id).await?;
+                hook.map_or(Vec::new(), |hook| hook.topics(&self.url))
+            }
         };
         let member = job.members.iter().position(|it| topics.contains(it));
         let last = job.members.len().saturating_sub(1);

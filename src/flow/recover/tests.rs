@@ -1,4 +1,6 @@
-//! What a fan-out counts, and where it goes on, after a crash.
+//! What a fan-out counts, and where it goes on, when it runs again.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -7,7 +9,8 @@ use super::*;
 use crate::domain::attempt::{Attempt, Outcome};
 use crate::domain::receipt::{Stage, Tally};
 use crate::domain::value::Timestamp;
-use crate::store::Subscriber;
+use crate::store::memory::MemoryStore;
+use crate::store::{BacklogLimits, SharedStore, Subscriber};
 
 /// Nobody listens there.
 const CALLBACKS: [&str; 3] = [
@@ -134,4 +137,86 @@ async fn who_was_counted_before_a_second_crash_is_not_counted_again() {
         assert_eq!(known.pass(job.end()), beyond);
     }
     hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn a_fanout_that_was_cut_short_goes_on_from_its_checkpoint_and_keeps_nobody_busy() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub(&folder);
+    let three = three(&hub);
+    let mut job = journaled(&hub).await;
+    let id = job.publication;
+    let begin = three.iter().map(subscribe);
+    hub.store.commit(begin.collect()).await.expect("a commit");
+    hub.store
+        .commit(vec![Change::Put(Job::Fanout(job.clone()))])
+        .await
+        .expect("a commit");
+    // There is no place to begin a round, so all three stand in one that is not sent.
+    let places = u32::try_from(hub.swift.available_permits()).expect("a few");
+    let places = Arc::clone(&hub.swift)
+        .acquire_many_owned(places)
+        .await
+        .expect("open");
+    let (its, begun) = (Arc::clone(&hub), job.clone());
+    let run = tokio::spawn(async move { its.run_fanout(begun).await });
+    while hub.turns.len() < three.len() {
+        tokio::task::yield_now().await;
+    }
+    run.abort();
+    assert!(run.await.expect_err("it was cut short").is_cancelled());
+    assert!(hub.turns.is_empty());
+    drop(places);
+
+    // By then there had been a checkpoint.
+    let started = job.clone();
+    job.cursor = job.end();
+    job.tally.targets = 3;
+    hub.store
+        .commit(vec![Change::Put(Job::Fanout(job))])
+        .await
+        .expect("a commit");
+    hub.run_fanout(started).await.expect("run");
+    assert_eq!(
+        counts(&hub, id).await,
+        [3, 0, 0, 3, 0],
+        "it visits nobody anew"
+    );
+    hub.store.close().await.expect("closed");
+}
+
+/// How a fan-out to so many callbacks of a receiver that never answers stands, after the store has panicked once in such a call.
+async fn run_with_panic_in(call: &'static str, targets: u64) -> Fanout {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut hub = hub(&folder);
+    let store = Arc::new(MemoryStore::new(BacklogLimits {
+        entries: 10,
+        bytes: 1_000,
+    }));
+    Arc::get_mut(&mut hub).expect("it does not run").store = Arc::clone(&store) as SharedStore;
+    let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", receiver.local_addr().expect("an address"));
+    let begin = (0..targets).map(|at| subscribe(&subscriber(&hub, &format!("{url}{at}"))));
+    hub.store.commit(begin.collect()).await.expect("a commit");
+    let job = journaled(&hub).await;
+    store.panic_once_in(call);
+    hub.run_fanout(job.clone()).await.expect("run");
+    let stored = hub.store.job(JobId::Fanout(job.publication)).await;
+    let Some(Job::Fanout(stored)) = stored.expect("a read") else {
+        panic!("it is not over");
+    };
+    assert_eq!(stored.cursor, job.end());
+    assert_eq!(stored.tally.targets, targets);
+    stored
+}
+
+#[tokio::test]
+async fn a_page_whose_reading_panics_is_read_again() {
+    let more_than_a_page = PAGE as u64 + 1;
+    run_with_panic_in("more targets", more_than_a_page).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_whose_writing_panics_is_written_again() {
+    assert_eq!(run_with_panic_in("commit", 1).await.open.len(), 1);
 }
