@@ -1,11 +1,15 @@
 //! Which events a source may raise: those of its dialect, and those that it names itself. In: a source and a name, or the pattern
 //! of a hook. Out: nothing, or a refusal that lists the events.
 
-use super::grammar;
+use serde_json::Value;
+
 use super::layout::Misfit;
-use crate::domain::event::{EventName, EventPattern};
+use super::{accept, grammar};
+use crate::domain::event::{Event, EventName, EventPattern};
+use crate::domain::json::Json;
 use crate::domain::notation::nearest;
 use crate::domain::source::{Dialect, Source};
+use crate::domain::value::Timestamp;
 
 /// The events of a dialect; none for WebSub, whose sources name their own.
 pub fn catalogue(dialect: Dialect) -> &'static [&'static str] {
@@ -32,6 +36,22 @@ pub fn check_pattern(source: &Source, pattern: &EventPattern) -> Result<(), Misf
     match *pattern == EventPattern::All || names(source).any(matches) {
         true => Ok(()),
         false => Err(unknown(source, &pattern.to_string())),
+    }
+}
+
+/// An event as the source could raise it, with a payload that fits.
+///
+/// # Errors
+/// It has no such event.
+pub fn example(source: &Source, name: &EventName, now: Timestamp) -> Result<Event, Misfit> {
+    // Nothing takes `null` for a payload, and the refusal of one comes with an example.
+    let nothing = Json::of(&Value::Null);
+    match accept(source, name, nothing.clone(), now) {
+        Err(Misfit::Layout { example, .. }) => {
+            let example = Json::parse(example.as_bytes());
+            accept(source, name, example.unwrap_or(nothing), now)
+        }
+        other => other,
     }
 }
 

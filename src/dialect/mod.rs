@@ -23,6 +23,7 @@ mod layout;
 mod mastodon;
 mod muut;
 pub mod occurrence;
+pub mod repository;
 pub mod service;
 mod signature;
 pub mod socialgateway;
@@ -34,7 +35,7 @@ pub mod websub;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{catalogue, check_name, check_pattern};
+pub use catalogue::{catalogue, check_name, check_pattern, example};
 pub use custom::{HeaderError, check_headers};
 pub use layout::Misfit;
 

@@ -87,6 +87,11 @@ impl Occurrence {
         &self.event
     }
 
+    /// Its id.
+    pub fn id(&self) -> PublicationId {
+        self.id
+    }
+
     /// Whether a hook's filter lets the event through.
     ///
     /// # Errors

@@ -64,6 +64,12 @@ pub fn challenge() -> String {
     hex::encode(rand::random::<[u8; 16]>())
 }
 
+/// Bytes that nobody can guess: for secrets and keys.
+#[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    rand::random()
+}
+
 /// A new id; ids made later sort behind (UUID version 7).
 #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
 pub fn new_id() -> Uuid {

@@ -144,6 +144,9 @@ impl Hub {
         failing.dedup();
         for hook in failing {
             standings.remove(&hook);
+            if self.is_on_probation(hook).await? {
+                continue;
+            }
             let days = humantime::format_duration(self.settings.hooks.disable_after);
             self.switch_off(hook, format!("its deliveries have failed for {days}"))
                 .await?;
@@ -156,6 +159,7 @@ impl Hub {
     /// # Errors
     /// The store's.
     pub(super) async fn switch_off(&self, id: HookId, reason: String) -> Result<(), StoreError> {
+        let _desk = self.desk.lock().await;
         let Some(mut hook) = self.store.hook(id).await?.filter(|hook| hook.active) else {
             return Ok(());
         };
@@ -173,6 +177,13 @@ impl Hub {
         let limit = self.settings.hooks.disable_after;
         let since = health.failing_since;
         !limit.is_zero() && since.is_some_and(|since| now.since(since) >= limit)
+    }
+
+    /// Whether a hook was enabled so lately that its failures before that say nothing.
+    async fn is_on_probation(&self, id: HookId) -> Result<bool, StoreError> {
+        let limit = self.settings.hooks.disable_after;
+        let hook = self.store.hook(id).await?;
+        Ok(hook.is_some_and(|hook| self.clock.now().since(hook.active_since) < limit))
     }
 
     /// Forgets the deliveries of a hook below one, in steps.

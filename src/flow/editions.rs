@@ -11,6 +11,7 @@ use super::Hub;
 use super::names::Stripes;
 use crate::dialect;
 use crate::dialect::occurrence::Occurrence;
+use crate::dialect::socialgateway::PING;
 use crate::dialect::websub;
 use crate::domain::publication::Publication;
 use crate::domain::value::PublicationId;
@@ -38,6 +39,12 @@ impl Edition {
     /// The publication.
     pub(super) fn publication(&self) -> &Publication {
         self.content.publication()
+    }
+
+    /// Whether it is a hook's ping, which no store has.
+    pub(super) fn is_ping(&self) -> bool {
+        let mark = self.publication().event.as_ref();
+        mark.is_some_and(|mark| mark.name.as_str() == PING)
     }
 
     /// The event, if the publication is one.

@@ -17,9 +17,11 @@ pub mod clock;
 mod deliver;
 mod diary;
 mod editions;
+pub mod errand;
 mod fanout;
 mod fetch;
 pub mod gate;
+pub mod hooks;
 mod ledger;
 mod meters;
 mod names;
@@ -27,7 +29,6 @@ mod pace;
 pub mod publish;
 mod pulse;
 mod receipts;
-mod recover;
 mod render;
 mod replay;
 mod round;
@@ -182,6 +183,8 @@ pub struct Hub {
     names: Names,
     /// Pings that nobody heard.
     unheard: Unheard,
+    /// Who changes a hook holds it.
+    desk: tokio::sync::Mutex<()>,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
     /// What hooks were sent.
@@ -256,6 +259,7 @@ impl Hub {
             verdicts: Verdicts::default(),
             names: Names::default(),
             unheard: Unheard::default(),
+            desk: tokio::sync::Mutex::default(),
             hosts: Stripes::default(),
             diary: Diary::default(),
             paces: Paces::default(),

@@ -298,7 +298,8 @@ fn host_of(url: &str) -> Option<Host> {
     Url::parse(url).ok()?.host().map(|host| host.to_owned())
 }
 
-fn as_ref(host: &Host) -> Host<&str> {
+/// A host, as patterns look at it.
+pub(super) fn as_ref(host: &Host) -> Host<&str> {
     match host {
         Host::Domain(name) => Host::Domain(name),
         Host::Ipv4(address) => Host::Ipv4(*address),

@@ -38,6 +38,8 @@ impl Hub {
         let hook = target.hook()?;
         let at = self.clock.now();
         let (rendered, default_body) = self.render(edition, &target, at);
+        // A ping cannot be made again: the log keeps its body.
+        let default_body = default_body.filter(|_| !edition.is_ping());
         let asked = rendered.asked(hook, default_body);
         let began = Instant::now();
         let Exchange { outcome, headers } = self.transmit(rendered, hook.verify_tls).await;

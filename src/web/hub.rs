@@ -8,6 +8,7 @@ use super::call::Call;
 use super::form;
 use super::problem::{Problem, empty_answer, text_answer};
 use super::push;
+use super::repos::classic;
 use super::request::{self, HubRequest, Named};
 use super::tokens::Role;
 use super::{Answer, Site};
@@ -40,7 +41,13 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
         {
             push::take(site, &call, &link, body).await
         }
-        (_, fields) => ask(site, &call, &fields?).await,
+        (_, fields) => {
+            let fields = fields?;
+            match classic::answer(site, &call, &fields).await? {
+                Some(answer) => Ok(answer),
+                None => ask(site, &call, &fields).await,
+            }
+        }
     }
 }
 

@@ -14,12 +14,17 @@ mod api;
 mod call;
 pub mod form;
 mod health;
+mod hooks;
 mod hub;
+mod may;
+mod object;
 mod page;
+mod pleroma;
 mod problem;
 mod push;
 mod query;
 mod receipts;
+mod repos;
 mod request;
 mod scan;
 mod serve;
@@ -83,6 +88,9 @@ enum Route {
     Subscriptions,
     Subscription(String),
     Deny(String),
+    Hooks,
+    Repositories,
+    Pleroma,
     Live,
     Ready,
     Metrics,
@@ -122,11 +130,23 @@ fn route() -> BoxedFilter<(Route,)> {
         .unify()
         .or(warp::path!("subscribe"))
         .unify()
+        .or(warp::path!("api" / "v3" / "hub"))
+        .unify()
         .or(warp::path!("publish"))
         .unify();
     one_of([
         hub.map(|| Route::Hub).boxed(),
         warp::path!("topics" / ..).map(|| Route::Hosted).boxed(),
+        warp::path!("repos" / ..)
+            .or(warp::path!("hooks"))
+            .unify()
+            .map(|| Route::Repositories)
+            .boxed(),
+        warp::path!("api" / "v1" / "pleroma" / "admin" / "webhooks" / ..)
+            .or(warp::path!("api" / "pleroma" / "admin" / "webhooks" / ..))
+            .unify()
+            .map(|| Route::Pleroma)
+            .boxed(),
         api(),
         warp::path!("livez").map(|| Route::Live).boxed(),
         warp::path!("readyz").map(|| Route::Ready).boxed(),
@@ -137,6 +157,7 @@ fn route() -> BoxedFilter<(Route,)> {
 
 fn api() -> BoxedFilter<(Route,)> {
     let routes = one_of([
+        warp::path!("hooks" / ..).map(|| Route::Hooks).boxed(),
         warp::path!("receipts" / String).map(Route::Receipt).boxed(),
         warp::path!("receipts" / String / "missing")
             .map(Route::Missing)
@@ -191,6 +212,10 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Subscription(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
         (Route::Deny(id), "POST") => api::deny(site, call, &id).await,
         (Route::Deny(_), _) => Err(Problem::Method("POST")),
+
+        (Route::Repositories, _) => Ok(repos::handle(site, call).await),
+        (Route::Pleroma, _) => pleroma::handle(site, call).await,
+        (Route::Hooks, _) => hooks::handle(site, call).await,
 
         (Route::Live, "GET" | "HEAD") => Ok(health::live()),
         (Route::Ready, "GET" | "HEAD") => Ok(health::ready(site).await),

@@ -4,11 +4,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 use warp::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 
 use super::Answer;
 use super::form::FormError;
+use crate::flow::hooks::HookError;
 use crate::flow::subscribe::Rejection;
 use crate::store::StoreError;
 
@@ -47,6 +48,9 @@ pub enum Problem {
     /// 415.
     #[error("{0}")]
     MediaType(String),
+    /// 422.
+    #[error(transparent)]
+    Hook(HookError),
     /// 429; holds how long to wait.
     #[error("too many requests from this address; try again in {} s", seconds(*.0))]
     TooMany(Duration),
@@ -71,6 +75,7 @@ impl Problem {
             Self::Unconfirmed(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Hook(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Crashed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -83,11 +88,24 @@ impl Problem {
             tracing::error!(%error, "a request failed because the store did");
         }
         let mut answer = match as_json {
-            true => json_answer(self.status(), &json!({ "error": self.to_string() })),
+            true => json_answer(self.status(), &self.told()),
             false => text_answer(self.status(), &self.to_string()),
         };
         self.explain(answer.headers_mut());
         answer
+    }
+
+    /// What the API says: the words, and of a hook the field and the place in it.
+    fn told(&self) -> Value {
+        let mut told = json!({ "error": self.to_string() });
+        if let Self::Hook(error) = self {
+            told["field"] = json!(error.field());
+            if let Some((line, column)) = error.position() {
+                told["line"] = line.into();
+                told["column"] = column.into();
+            }
+        }
+        told
     }
 
     /// The headers that some status codes ask for.
@@ -116,6 +134,16 @@ impl From<FormError> for Problem {
         match error.status() {
             415 => Self::MediaType(error.to_string()),
             _ => Self::Invalid(error.to_string()),
+        }
+    }
+}
+
+impl From<HookError> for Problem {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::NoHook(_) => Self::NotFound(error.to_string()),
+            HookError::Store(error) => Self::Store(error),
+            error => Self::Hook(error),
         }
     }
 }

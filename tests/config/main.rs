@@ -2,7 +2,6 @@
 
 mod properties;
 mod refusals;
-mod service;
 mod sources;
 
 use std::{path::Path, path::PathBuf, time::Duration};

@@ -6,6 +6,7 @@
 //! - [`deliveries`] makes requests of every dialect, and sends them with the hub's own sender to a receiver on loopback.
 //! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
+//! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
 #![allow(
@@ -23,7 +24,11 @@ mod installed;
 #[path = "../hub/support/mod.rs"]
 mod support;
 
+mod declared;
 mod deliveries;
+mod desk;
 mod foreign;
+mod pleroma;
+mod repositories;
 mod schemas;
 mod signatures;

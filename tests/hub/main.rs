@@ -18,7 +18,6 @@ mod administration;
 mod aliases;
 mod api;
 mod backlog;
-mod concurrency;
 mod conformance_table;
 mod denial;
 mod discovery;

@@ -79,6 +79,12 @@ impl Hub {
         self.process.output()
     }
 
+    /// Where its data is.
+    #[allow(dead_code, reason = "only the tests of the hooks look there")]
+    pub fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// Sends SIGTERM and waits for the end.
     pub async fn terminate(&mut self) -> ExitStatus {
         self.signal(Signal::TERM);

@@ -1,0 +1,132 @@
+//! Errands: one hook is told of one event because somebody asked. In: a hook and what it shall be told. Out: a delivery, which the
+//! log has too.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Hub;
+use super::clock::new_publication_id;
+use super::editions::Edition;
+use crate::dialect::repository;
+use crate::dialect::socialgateway::PING;
+use crate::domain::delivery::{Delivery, DeliveryId, RequestBody};
+use crate::domain::event::EventName;
+use crate::domain::hook::Hook;
+use crate::domain::publication::{EventMark, Publication};
+use crate::domain::source::Dialect;
+use crate::domain::value::PublicationId;
+use crate::store::StoreError;
+
+/// The event that tests are made of.
+const PUSH: &str = "push";
+/// How many of the latest events are looked at for a push.
+const EVENTS_SEEN: usize = 200;
+
+/// What a hook shall be told.
+#[derive(Clone, Copy, Debug)]
+pub enum Errand {
+    /// That it is there.
+    Ping,
+    /// The latest push, if it asks for pushes and there was one.
+    Test,
+    /// What it was told before, if that is still kept.
+    Again(DeliveryId),
+}
+
+impl Hub {
+    /// Begins an errand; whoever asked need not wait for the receiver.
+    pub fn run(self: &Arc<Self>, errand: Errand, hook: Hook) {
+        let hub = Arc::clone(self);
+        self.tracker.spawn(async move {
+            let id = hook.id;
+            if let Err(error) = hub.do_errand(errand, hook).await {
+                tracing::error!(hook = %id, ?errand, %error, "the store failed an errand");
+            }
+        });
+    }
+
+    /// The body of the request of a delivery; `own` is what was kept beside it. `None` if it can no longer be made.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn request_body(
+        &self,
+        hook: &Hook,
+        delivery: &Delivery,
+        own: Bytes,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let RequestBody::Default { content_type } = delivery.request.body else {
+            return Ok(Some(own));
+        };
+        let edition = self.edition(delivery.publication).await?;
+        let occurrence = edition.as_ref().and_then(|edition| edition.occurrence());
+        Ok(occurrence.map(|event| event.default_body(hook.dialect, hook.type_key, content_type)))
+    }
+
+    async fn do_errand(&self, errand: Errand, hook: Hook) -> Result<(), StoreError> {
+        let edition = match errand {
+            Errand::Ping => Some(Arc::new(self.ping_of(&hook, new_publication_id()).await?)),
+            Errand::Test => self.latest_push(&hook).await?,
+            Errand::Again(delivery) => self.told_before(&hook, delivery).await?,
+        };
+        if let Some(edition) = edition {
+            let redelivery = matches!(errand, Errand::Again(_));
+            // What came of it stands in the log.
+            self.tell(&edition, hook, redelivery).await;
+        }
+        Ok(())
+    }
+
+    async fn latest_push(&self, hook: &Hook) -> Result<Option<Arc<Edition>>, StoreError> {
+        let is_wanted = |event: &EventName| event.as_str() == PUSH && hook.wants(event);
+        let latest = self
+            .store
+            .events_before(&hook.source, None, EVENTS_SEEN)
+            .await?;
+        match latest.iter().find(|raised| is_wanted(&raised.event)) {
+            Some(push) => self.edition(push.publication).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn told_before(
+        &self,
+        hook: &Hook,
+        delivery: DeliveryId,
+    ) -> Result<Option<Arc<Edition>>, StoreError> {
+        match self.store.delivery(hook.id, delivery).await? {
+            None => Ok(None),
+            Some((delivery, _)) if delivery.event.as_str() == PING => {
+                let ping = self.ping_of(hook, delivery.publication).await?;
+                Ok(Some(Arc::new(ping)))
+            }
+            Some((delivery, _)) => self.edition(delivery.publication).await,
+        }
+    }
+
+    /// A ping: an event that only its hook hears of, and that is nowhere kept.
+    async fn ping_of(&self, hook: &Hook, id: PublicationId) -> Result<Edition, StoreError> {
+        let health = self.store.health(hook.id).await?;
+        let payload = repository::ping(&self.url, hook, &health).to_string();
+        let name = EventName::parse(PING).expect("a constant that is a name");
+        let now = self.clock.now();
+        let topic = hook.source.topic(&self.url, &name);
+        let publication = Publication {
+            id,
+            self_url: topic.as_str().to_owned(),
+            topic,
+            content_type: "application/json".into(),
+            hubs: vec![self.url.clone()],
+            size: payload.len() as u64,
+            accepted_at: now,
+            event: Some(EventMark {
+                source: hook.source.clone(),
+                name,
+                dialect: Dialect::Websub,
+                created_at: now,
+            }),
+        };
+        Ok(self.edition_of(publication, payload.into()))
+    }
+}

@@ -1,0 +1,188 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::event::EventName;
+use crate::domain::hook::ContentType;
+use crate::domain::value::CallbackUrl;
+use crate::flow::tests::hub;
+
+async fn declared(hub: &Hub, name: &str, dialect: Dialect) -> Source {
+    let source = Source {
+        name: SourceName::parse(name).expect("a name"),
+        dialect,
+        events: vec![EventName::parse("domain.blocked").expect("a name")],
+        private: false,
+        inbound_secret: None,
+        created_at: Timestamp(1),
+    };
+    hub.store
+        .commit(vec![HookChange::PutSource(source.clone()).into()])
+        .await
+        .expect("stored");
+    source
+}
+
+fn wish(source: &Source, url: &str, events: &[&str]) -> Hook {
+    let pattern = |text: &&str| EventPattern::parse(text).expect("a pattern");
+    let receiver = Receiver::Web {
+        url: CallbackUrl::parse(url).expect("a URL"),
+        content_type: ContentType::Json,
+    };
+    draft(source, events.iter().map(pattern).collect(), receiver).expect("a draft")
+}
+
+#[tokio::test]
+async fn a_hook_gets_a_number_a_secret_and_its_normal_events() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let source = declared(&hub, "social", Dialect::Mastodon).await;
+    let wish = wish(
+        &source,
+        "https://r.example/a",
+        &["account.*", "account.created"],
+    );
+    let Created { hook, is_new } = hub.create_hook(wish).await.expect("made");
+    assert!(is_new);
+    assert_eq!(hook.id, HookId(1));
+    assert_eq!(hook.events, [EventPattern::Group("account".into())]);
+    let secret = hook.secret.clone().expect("made");
+    assert_eq!(secret.expose().len(), 40);
+    let topic = source.name.pattern_topic(&hub.url, &hook.events[0]);
+    let targets = hub.store.targets(topic.id(), None, 10).await.expect("read");
+    assert_eq!(targets.len(), 1, "it stands in the index");
+
+    let rotated = hub.rotate_secret(hook.id, None).await.expect("rotated");
+    let old = rotated.old_secret.clone().expect("honoured");
+    assert_eq!(old.secret, secret);
+    assert_ne!(rotated.secret, Some(secret));
+    let replaced = hub
+        .edit_hook(hook.id, |hook| {
+            hook.secret = Secret::parse("twelve bytes").ok();
+            Ok::<_, HookError>(())
+        })
+        .await
+        .expect("edited");
+    assert_eq!(replaced.old_secret, None, "replaced at once");
+}
+
+#[tokio::test]
+async fn nothing_is_stored_of_what_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let source = declared(&hub, "social", Dialect::Mastodon).await;
+    let fine = wish(&source, "https://r.example/a", &["*"]);
+    type Mistake = (&'static str, fn(&mut Hook));
+    let edits: [Mistake; 9] = [
+        ("source", |hook| {
+            hook.source = SourceName::parse("nobody").expect("a name");
+        }),
+        ("events", |hook| hook.events.clear()),
+        ("events", |hook| {
+            hook.events = vec![EventPattern::parse("acount.created").expect("a pattern")];
+        }),
+        ("url", |hook| {
+            hook.receiver = Receiver::Web {
+                url: CallbackUrl::parse("http://10.0.0.1/").expect("a URL"),
+                content_type: ContentType::Json,
+            };
+        }),
+        ("template", |hook| hook.template = Some("a\n{{ b }}".into())),
+        ("filter", |hook| hook.filter = Some("object".into())),
+        ("headers", |hook| {
+            hook.headers.insert("Host".into(), "x".into());
+        }),
+        ("rate", |hook| hook.rate = Some(0)),
+        ("secret", |hook| hook.secret = Secret::parse("short").ok()),
+    ];
+    for (field, edit) in edits {
+        let mut wrong = fine.clone();
+        edit(&mut wrong);
+        let error = hub.create_hook(wrong).await.expect_err(field);
+        assert_eq!(error.field(), Some(field), "{error}");
+        assert!(hub.store.hooks(None, 10).await.expect("read").is_empty());
+    }
+    let mut wrong = fine.clone();
+    wrong.template = Some("a\n{{ b }}".into());
+    let error = hub.create_hook(wrong).await.expect_err("a template");
+    assert_eq!(error.position(), Some((2, 3)), "{error}");
+
+    let made = hub.create_hook(fine.clone()).await.expect("made").hook;
+    let again = wish(&source, "https://r.example/a", &["domain.blocked"]);
+    let error = hub.create_hook(again).await.expect_err("a URL twice");
+    assert!(error.to_string().contains("hook 1"), "{error}");
+    let result = hub
+        .edit_hook(made.id, |hook| {
+            hook.filter = Some("(".into());
+            Ok::<_, HookError>(())
+        })
+        .await;
+    assert!(result.is_err());
+    assert_eq!(hub.store.hook(made.id).await.expect("read"), Some(made));
+}
+
+#[tokio::test]
+async fn who_is_enabled_gets_events_from_then_on_and_who_grows_loses_none() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let source = declared(&hub, "social", Dialect::Websub).await;
+    let wish = wish(&source, "https://r.example/a", &["domain.blocked"]);
+    let hook = hub.create_hook(wish).await.expect("made").hook;
+    let grow = |hook: &mut Hook| {
+        hook.events = vec![EventPattern::All];
+        hook.active_since = Timestamp(9);
+        hook.source = SourceName::parse("elsewhere").expect("a name");
+        Ok::<_, HookError>(())
+    };
+    let grown = hub.edit_hook(hook.id, grow).await.expect("edited");
+    assert_eq!(
+        (grown.active_since, &grown.source),
+        (hook.active_since, &hook.source)
+    );
+    let disabled = hub.disable_hook(hook.id, Some("it failed".into())).await;
+    let disabled = disabled.expect("disabled");
+    assert!(!disabled.receives(hook.active_since));
+    assert_eq!(disabled.disabled_because.as_deref(), Some("it failed"));
+    let enabled = hub.enable_hook(hook.id).await.expect("enabled");
+    assert!(enabled.active && enabled.active_since >= disabled.updated_at);
+    assert_eq!(enabled.disabled_because, None);
+    hub.delete_hook(hook.id).await.expect("deleted");
+    let error = hub.enable_hook(hook.id).await.expect_err("gone");
+    assert!(matches!(error, HookError::NoHook(_)));
+}
+
+#[tokio::test]
+async fn a_source_has_a_service_once() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let source = declared(&hub, "octocat/hello-world", Dialect::SocialGateway).await;
+    let wish = |room: &str| {
+        let config = [("subdomain", "acme"), ("room", room), ("token", "t")];
+        let config = config.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let receiver = Receiver::Service {
+            name: "campfire".into(),
+            config: config.into(),
+        };
+        draft(&source, vec![EventPattern::All], receiver).expect("a draft")
+    };
+    let first = hub.create_hook(wish("one")).await.expect("made");
+    let second = hub.create_hook(wish("two")).await.expect("edited");
+    assert!(first.is_new && !second.is_new);
+    assert_eq!(first.hook.id, second.hook.id);
+    assert_ne!(first.hook.receiver, second.hook.receiver);
+    assert_eq!(second.hook.secret, None, "chats check no signature");
+}
+
+#[tokio::test]
+async fn a_preview_is_what_would_be_sent() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let source = declared(&hub, "forum", Dialect::Muut).await;
+    let wish = wish(&source, "https://r.example/a", &["like"]);
+    let preview = hub.preview_hook(wish, None).await.expect("previewed");
+    assert!(preview.is_example && preview.passes);
+    assert!(
+        preview.request.body.starts_with(r#"["like","#),
+        "{preview:?}"
+    );
+    assert!(hub.store.hooks(None, 1).await.expect("read").is_empty());
+}

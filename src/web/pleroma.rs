@@ -1,0 +1,226 @@
+//! Pleroma's admin API of webhooks, as Rebased has it (webhooks.md 1.2): `/api/v1/pleroma/admin/webhooks` and
+//! `/api/pleroma/admin/webhooks`. In: its requests. Out: its answers, each 200 with the webhook; and 422 for a URL that is there
+//! already.
+
+use serde::Serialize;
+use warp::http::StatusCode;
+
+use super::call::Call;
+use super::may::may;
+use super::object::Object;
+use super::problem::{Problem, json_answer, shown};
+use super::query::Query;
+use super::{Answer, Site};
+use crate::dialect::repository::MASK;
+use crate::domain::event::EventPattern;
+use crate::domain::hook::{ContentType, Hook, HookId, Receiver};
+use crate::domain::source::{Dialect, Source, SourceName};
+use crate::domain::token::Role;
+use crate::domain::value::CallbackUrl;
+use crate::flow::hooks::{HookError, draft};
+
+/// The largest body of a request here, in bytes.
+const BODY_MAX_BYTES: usize = 64 * 1024;
+/// Sources that are looked at for one of Pleroma's.
+const SOURCES_SEEN: usize = 10_000;
+
+/// A webhook as Pleroma shows it.
+#[derive(Serialize)]
+struct Webhook {
+    id: String,
+    url: String,
+    events: Vec<String>,
+    secret: Option<String>,
+    enabled: bool,
+    internal: bool,
+    created_at: String,
+    updated_at: String,
+}
+
+/// Whatever stands at and below the two paths.
+pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
+    let path = call.path.clone();
+    let (_, below) = path
+        .split_once("/pleroma/admin/webhooks")
+        .unwrap_or_default();
+    let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
+    let reads = matches!(call.method.as_str(), "GET" | "HEAD");
+    let role = if reads { Role::Reader } else { Role::Manager };
+    let source = source(site, &call, role).await?;
+    match (call.method.as_str(), segments.as_slice()) {
+        ("GET" | "HEAD", []) => list(site, &call, &source).await,
+        ("POST", []) => create(site, call, &source).await,
+        (_, []) => Err(Problem::Method("GET, HEAD, POST")),
+        ("GET" | "HEAD", [id]) => {
+            let hook = find(site, &source, id).await?;
+            Ok(answer(site, &call, hook))
+        }
+        ("PATCH", [id]) => edit(site, call, &source, id).await,
+        ("DELETE", [id]) => {
+            let hook = find(site, &source, id).await?;
+            site.hub.delete_hook(hook.id).await?;
+            Ok(answer(site, &call, hook))
+        }
+        (_, [_]) => Err(Problem::Method("GET, HEAD, PATCH, DELETE")),
+        ("POST", [id, action @ ("enable" | "disable" | "rotate_secret")]) => {
+            let id = find(site, &source, id).await?.id;
+            let hook = match *action {
+                "enable" => site.hub.enable_hook(id).await?,
+                "disable" => site.hub.disable_hook(id, None).await?,
+                _ => site.hub.rotate_secret(id, None).await?,
+            };
+            Ok(answer(site, &call, hook))
+        }
+        (_, [_, "enable" | "disable" | "rotate_secret"]) => Err(Problem::Method("POST")),
+        _ => Err(Problem::NotFound("there is nothing here".into())),
+    }
+}
+
+async fn list(site: &Site, call: &Call, source: &Source) -> Result<Answer, Problem> {
+    let hooks = site.hub.all_hooks_of(&source.name).await?;
+    let webhooks = hooks.into_iter().filter(is_web);
+    let webhooks: Vec<_> = webhooks.map(|hook| view(site, call, hook)).collect();
+    Ok(json_answer(StatusCode::OK, &webhooks))
+}
+
+async fn create(site: &Site, mut call: Call, source: &Source) -> Result<Answer, Problem> {
+    let object = body(site, &mut call).await?;
+    let url = url(site, &object)?.ok_or_else(|| Problem::Invalid("url is missing".into()))?;
+    let receiver = Receiver::Web {
+        url,
+        content_type: ContentType::Json,
+    };
+    let events = events(&object)?.unwrap_or_default();
+    let mut hook = draft(source, events, receiver)?;
+    hook.active = object.member("enabled")?.unwrap_or(true);
+    manage(site, &call, &hook)?;
+    let hook = site.hub.create_hook(hook).await?.hook;
+    Ok(answer(site, &call, hook))
+}
+
+async fn edit(site: &Site, mut call: Call, source: &Source, id: &str) -> Result<Answer, Problem> {
+    let id = find(site, source, id).await?.id;
+    let object = body(site, &mut call).await?;
+    let (new_url, events) = (url(site, &object)?, events(&object)?);
+    let enabled = object.member::<bool>("enabled")?;
+    let edit = |hook: &mut Hook| {
+        if let (Some(new), Receiver::Web { url, .. }) = (new_url, &mut hook.receiver) {
+            *url = new;
+        }
+        if let Some(events) = events {
+            hook.events = events;
+        }
+        hook.active = enabled.unwrap_or(hook.active);
+        manage(site, &call, hook)
+    };
+    let hook = site.hub.edit_hook(id, edit).await?;
+    Ok(answer(site, &call, hook))
+}
+
+/// The source that a request is about: the one that it names, or the only one there is of this dialect.
+async fn source(site: &Site, call: &Call, role: Role) -> Result<Source, Problem> {
+    let query = Query::read(call.query.as_deref(), &["source"]).await?;
+    let parse = |text: &str| SourceName::parse(text).ok();
+    let named = query.parsed("source", parse, "the name of a source")?;
+    may(site, &call.headers, role, named.as_ref(), &[])?;
+    let is_ours = |source: &Source| source.dialect == Dialect::Pleroma;
+    if let Some(name) = named {
+        let source = site.hub.store.source(&name).await?;
+        return source.filter(is_ours).ok_or_else(|| {
+            Problem::NotFound(format!(
+                "source: {name} is not a source of the dialect pleroma"
+            ))
+        });
+    }
+    let mut sources = site.hub.store.sources(None, SOURCES_SEEN).await?;
+    sources.retain(is_ours);
+    match sources.len() {
+        1 => Ok(sources.remove(0)),
+        0 => Err(Problem::NotFound(
+            "there is no source of the dialect pleroma; declare one first".into(),
+        )),
+        _ => {
+            let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+            Err(Problem::Invalid(format!(
+                "source: there are several of the dialect pleroma, {}; say which with ?source=",
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+async fn find(site: &Site, source: &Source, id: &str) -> Result<Hook, Problem> {
+    let hook = match HookId::parse(id) {
+        Some(id) => site.hub.store.hook(id).await?,
+        None => None,
+    };
+    hook.filter(|hook| hook.source == source.name && is_web(hook))
+        .ok_or_else(|| {
+            Problem::NotFound(format!(
+                "there is no webhook {:?} of {}",
+                shown(id),
+                source.name
+            ))
+        })
+}
+
+async fn body(site: &Site, call: &mut Call) -> Result<Object, Problem> {
+    let body = call.read_body(BODY_MAX_BYTES, &site.limits).await?;
+    Object::parse(&body)
+}
+
+fn url(site: &Site, object: &Object) -> Result<Option<CallbackUrl>, Problem> {
+    let Some(text) = object.member::<String>("url")? else {
+        return Ok(None);
+    };
+    let most = site.limits.url_bytes;
+    if text.len() > most {
+        return Err(Problem::Invalid(format!(
+            "url is {} bytes long; this hub takes up to {most}",
+            text.len()
+        )));
+    }
+    Ok(Some(CallbackUrl::parse(&text).map_err(HookError::Url)?))
+}
+
+fn events(object: &Object) -> Result<Option<Vec<EventPattern>>, Problem> {
+    let Some(texts) = object.member::<Vec<String>>("events")? else {
+        return Ok(None);
+    };
+    let patterns: Result<_, _> = texts.iter().map(|text| EventPattern::parse(text)).collect();
+    patterns
+        .map(Some)
+        .map_err(|error| Problem::Invalid(format!("events: {error}")))
+}
+
+fn manage(site: &Site, call: &Call, hook: &Hook) -> Result<(), Problem> {
+    let source = Some(&hook.source);
+    may(site, &call.headers, Role::Manager, source, &hook.events)
+}
+
+fn is_web(hook: &Hook) -> bool {
+    matches!(hook.receiver, Receiver::Web { .. })
+}
+
+fn answer(site: &Site, call: &Call, hook: Hook) -> Answer {
+    json_answer(StatusCode::OK, &view(site, call, hook))
+}
+
+/// Pleroma shows the secret at all times; here only to those who could set another one.
+fn view(site: &Site, call: &Call, hook: Hook) -> Webhook {
+    let secret = hook.secret.as_ref();
+    let secret = secret.map(|secret| match manage(site, call, &hook) {
+        Ok(()) => secret.expose().to_owned(),
+        Err(_) => MASK.to_owned(),
+    });
+    Webhook {
+        id: hook.id.to_string(),
+        url: hook.endpoint.to_string(),
+        events: hook.events.iter().map(EventPattern::to_string).collect(),
+        secret,
+        enabled: hook.active,
+        internal: false,
+        created_at: hook.created_at.to_string(),
+        updated_at: hook.updated_at.to_string(),
+    }
+}
