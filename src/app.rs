@@ -83,6 +83,10 @@ impl App {
         };
         let hub = Arc::new(Hub::new(settings(config), environment));
         let taken_over = hub.start().await?;
+        for source in &config.sources {
+            let source = source.declared(hub.clock.now());
+            hub.put_source(source).await?;
+        }
         // Last of all that can fail: a token that is made now is shown now or never.
         let (tokens, new_admin_token) = tokens(config)?;
         let web = Web {

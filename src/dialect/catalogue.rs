@@ -60,7 +60,8 @@ fn names(source: &Source) -> impl Iterator<Item = &str> {
     catalogue(source.dialect).iter().copied().chain(own)
 }
 
-fn unknown(source: &Source, name: &str) -> Misfit {
+/// The refusal of what is no event of a source: its events, and the nearest.
+pub fn unknown(source: &Source, name: &str) -> Misfit {
     Misfit::Unknown {
         name: name.to_owned(),
         whose: source.name.to_string(),

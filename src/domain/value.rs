@@ -116,7 +116,12 @@ impl TopicUrl {
 
     /// The topic's key: equal for two spellings of one URL (HUB-14).
     pub fn id(&self) -> TopicId {
-        TopicId(digest_id(&canonical(&self.0)))
+        TopicId(digest_id(&self.canonical()))
+    }
+
+    /// The one spelling of which the key is made.
+    pub fn canonical(&self) -> String {
+        canonical(&self.0)
     }
 }
 

@@ -70,6 +70,12 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
     rand::random()
 }
 
+/// The text of a new token: 48 hexadecimal digits, from 192 random bits, behind what tells where it is from.
+#[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
+pub fn new_token() -> String {
+    format!("fanfare_{}", hex::encode(rand::random::<[u8; 24]>()))
+}
+
 /// A new id; ids made later sort behind (UUID version 7).
 #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
 pub fn new_id() -> Uuid {

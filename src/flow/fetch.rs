@@ -141,11 +141,15 @@ impl Hub {
         found: client::Content,
     ) -> (TopicUrl, client::Content) {
         let moved = found.permanent_url.as_ref().map(Url::as_str);
-        if let Some(Ok(moved)) = moved.map(TopicUrl::parse) {
+        // The events of this hub's sources are nobody else's content.
+        let is_event = |url: &TopicUrl| self.event_place(url).is_some();
+        let moved = moved.and_then(|url| TopicUrl::parse(url).ok());
+        if let Some(moved) = moved.filter(|url| !is_event(url)) {
             return (moved, found);
         }
         let named = links(&found).self_url;
         let named = named.and_then(|url| TopicUrl::parse(&url).ok());
+        let named = named.filter(|url| !is_event(url));
         if let Some(named) = named.filter(|named| named.id() != pinged.id())
             && let Some(own) = self.same_content(&named, &found.body).await
         {

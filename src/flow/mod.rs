@@ -1,7 +1,7 @@
 //! The flow of a publication to its targets, one file for each arrow:
 //!
 //! ```text
-//! subscribe -> verify -> (store) <- publish
+//! subscribe -> verify -> (store) <- publish, raise
 //!                          |
 //!                          v
 //!              fetch -> fanout -> deliver -> diary
@@ -28,16 +28,19 @@ mod names;
 mod pace;
 pub mod publish;
 mod pulse;
+pub mod raise;
 mod receipts;
 mod render;
 mod replay;
 mod round;
 pub mod settings;
+pub mod sources;
 pub mod subscribe;
 mod sweep;
 mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod tokens;
 pub mod turns;
 mod verdicts;
 mod verify;
@@ -66,6 +69,8 @@ use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
     SubscriptionSettings,
 };
+use self::sources::Sources;
+use self::tokens::Tokens;
 use self::turns::Turns;
 use self::verdicts::Verdicts;
 use self::work::{Capacity, Work};
@@ -181,6 +186,12 @@ pub struct Hub {
     verdicts: Verdicts,
     /// Whose turn it is to change a topic.
     names: Names,
+    /// The sources that were asked for.
+    sources: Sources,
+    /// Requests with the same key raise events one after the other.
+    raising: Stripes,
+    /// The tokens that were given out.
+    tokens: Tokens,
     /// Pings that nobody heard.
     unheard: Unheard,
     /// Who changes a hook holds it.
@@ -258,6 +269,9 @@ impl Hub {
             refreshed: DashMap::new(),
             verdicts: Verdicts::default(),
             names: Names::default(),
+            sources: Sources::default(),
+            raising: Stripes::default(),
+            tokens: Tokens::default(),
             unheard: Unheard::default(),
             desk: tokio::sync::Mutex::default(),
             hosts: Stripes::default(),
@@ -279,6 +293,8 @@ impl Hub {
     /// # Errors
     /// The store's, while taking over.
     pub async fn start(self: &Arc<Self>) -> Result<usize, StoreError> {
+        self.declare_own_source().await?;
+        self.load_tokens().await?;
         let taken_over = work::take_over(self).await?;
         self.resume_replays().await?;
         self.tracker.spawn(work::run(Arc::clone(self)));

@@ -89,7 +89,7 @@ impl Hub {
             }
         }
         check(&self.callbacks, "hub.callback", request.callback.as_str())?;
-        if request.mode == Mode::Subscribe {
+        if request.mode == Mode::Subscribe && self.event_place(&request.topic).is_none() {
             check(&self.topics, "hub.topic", request.topic.as_str())?;
         }
         let sync = request.sync && self.settings.compat.sync_verify;
@@ -237,7 +237,10 @@ impl Hub {
             let host = host.as_ref();
             host.is_some_and(|host| hosts.iter().any(|pattern| pattern.matches(as_ref(host))))
         };
-        if !settings.topic_hosts.is_empty() && !serves(&settings.topic_hosts, &topic_host) {
+        let is_served = settings.topic_hosts.is_empty()
+            || serves(&settings.topic_hosts, &topic_host)
+            || self.event_place(&request.topic).is_some();
+        if !is_served {
             let served: Vec<String> = settings
                 .topic_hosts
                 .iter()

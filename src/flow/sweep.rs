@@ -1,5 +1,5 @@
-//! The sweep: leases that ended, receipts that are old, topics that nobody needs; and, where the operator wants it, the
-//! question before a lease ends (HUB-75). While it is at it, it counts.
+//! The sweep: leases that ended, receipts that are old, topics that nobody needs, answers that nobody asks for again; and,
+//! where the operator wants it, the question before a lease ends (HUB-75). While it is at it, it counts.
 
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
@@ -13,10 +13,12 @@ use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::subscription::{Intent, Mode, Subscription};
 use crate::domain::topic::Topic;
 use crate::domain::value::{TargetId, Timestamp};
-use crate::store::{Change, StoreError, Subscriber};
+use crate::store::{Change, HookChange, StoreError, Subscriber};
 
 /// Rows looked at in one go.
 const PAGE: usize = 1_000;
+/// Answers of this much time are forgotten in one go.
+const KEYS_STEP: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// Sweeps until the hub stops.
@@ -43,6 +45,7 @@ impl Hub {
         self.sweep_topics().await?;
         self.sweep_deliveries().await?;
         self.sweep_replays().await?;
+        self.sweep_keys().await?;
         let waiting = self.count_waiting().await?;
         *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(Census {
             subscriptions,
@@ -213,6 +216,19 @@ impl Hub {
                 }
             }
         }
+    }
+
+    /// Forgets the answers to requests that had a key, once their time is over.
+    async fn sweep_keys(&self) -> Result<(), StoreError> {
+        let horizon = self.clock.now().minus(self.settings.hooks.remember_keys);
+        while let Some(oldest) = self.store.oldest_remembered().await?
+            && oldest < horizon
+        {
+            let before = oldest.plus(KEYS_STEP).min(horizon);
+            let forget = HookChange::Forget { before }.into();
+            self.store.commit(vec![forget]).await?;
+        }
+        Ok(())
     }
 
     /// Forgets a topic, unless it has subscribers or other names, or is served by the hub.

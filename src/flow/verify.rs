@@ -224,7 +224,10 @@ impl Hub {
     /// Whether the topic may be subscribed to, as far as that takes the network (HUB-22). An unsubscription is never
     /// validated (HUB-12).
     async fn validate(&self, intent: &Intent) -> Result<(), Doubt> {
-        if intent.mode == Mode::Unsubscribe || !self.settings.subscriptions.validate_topics {
+        // That of an event is this hub's own: it was looked at when the request came.
+        let is_own = self.event_place(&intent.topic).is_some();
+        let wanted = self.settings.subscriptions.validate_topics;
+        if intent.mode == Mode::Unsubscribe || is_own || !wanted {
             return Ok(());
         }
         self.inspect_topic(&intent.topic).await

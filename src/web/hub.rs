@@ -5,6 +5,7 @@ use bytes::Bytes;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::call::Call;
+use super::events::{check_topic, refuse_event};
 use super::form;
 use super::problem::{Problem, empty_answer, text_answer};
 use super::push;
@@ -53,13 +54,16 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
 
 async fn ask(site: &Site, call: &Call, fields: &form::Fields) -> Result<Answer, Problem> {
     match request::read(fields, call.header(header::FROM), &site.limits)? {
-        HubRequest::Subscription(request) => subscribe(site, request).await,
+        HubRequest::Subscription(request) => subscribe(site, call, request).await,
         HubRequest::Ping(named) => ping(site, named).await,
     }
 }
 
-async fn subscribe(site: &Site, request: Request) -> Result<Answer, Problem> {
+async fn subscribe(site: &Site, call: &Call, request: Request) -> Result<Answer, Problem> {
     let mode = request.mode;
+    if mode == Mode::Subscribe {
+        check_topic(site, &call.headers, &request.topic).await?;
+    }
     Ok(match (site.hub.subscribe(request).await?, mode) {
         (Accepted::Verified, _) => empty_answer(StatusCode::NO_CONTENT),
         (Accepted::NotYet, _) => text_answer(
@@ -81,6 +85,9 @@ async fn subscribe(site: &Site, request: Request) -> Result<Answer, Problem> {
 /// Answers exactly 204: some publishers take any other success for a failure.
 async fn ping(site: &Site, named: Vec<Named>) -> Result<Answer, Problem> {
     let topics = topics_of(site, named).await?;
+    for topic in &topics {
+        refuse_event(site, topic)?;
+    }
     let receipt = site.hub.ping(topics).await?;
     Ok(with_receipt(
         site,

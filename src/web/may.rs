@@ -4,7 +4,6 @@ use warp::http::HeaderMap;
 
 use super::Site;
 use super::problem::Problem;
-use super::tokens;
 use crate::domain::event::EventPattern;
 use crate::domain::source::SourceName;
 use crate::domain::token::Role;
@@ -16,9 +15,16 @@ use crate::domain::token::Role;
 pub fn may(
     site: &Site,
     headers: &HeaderMap,
-    _role: Role,
-    _source: Option<&SourceName>,
-    _events: &[EventPattern],
+    role: Role,
+    source: Option<&SourceName>,
+    events: &[EventPattern],
 ) -> Result<(), Problem> {
-    site.tokens.require(tokens::Role::Admin, headers)
+    let Some(source) = source else {
+        return site.tokens.require(role, headers).map(drop);
+    };
+    site.tokens.require_in(role, source, None, headers)?;
+    for event in events {
+        site.tokens.require_in(role, source, Some(event), headers)?;
+    }
+    Ok(())
 }

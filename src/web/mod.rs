@@ -12,13 +12,17 @@
 mod admission;
 mod api;
 mod call;
+mod events;
 pub mod form;
+mod grants;
 mod health;
 mod hooks;
 mod hub;
+mod inbox;
 mod may;
 mod object;
 mod page;
+mod payloads;
 mod pleroma;
 mod problem;
 mod push;
@@ -29,6 +33,7 @@ mod request;
 mod scan;
 mod serve;
 pub mod settings;
+mod sources;
 mod tokens;
 mod topics;
 
@@ -45,6 +50,7 @@ use self::call::Call;
 use self::health::Readiness;
 use self::problem::Problem;
 use self::settings::LimitSettings;
+use self::tokens::Keyring;
 pub use self::{
     serve::serve,
     tokens::{TokenDigest, Tokens},
@@ -71,7 +77,7 @@ pub struct Web {
 struct Site {
     hub: Arc<Hub>,
     limits: LimitSettings,
-    tokens: Tokens,
+    tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     admission: Admission,
     readiness: Readiness,
@@ -91,6 +97,12 @@ enum Route {
     Hooks,
     Repositories,
     Pleroma,
+    Sources,
+    Source(String),
+    Tokens,
+    Token(String),
+    Event { source: String, event: String },
+    Inbox(String),
     Live,
     Ready,
     Metrics,
@@ -102,9 +114,9 @@ impl Site {
         Self {
             admission: Admission::new(&web.limits),
             readiness: Readiness::default(),
+            tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
             hub: web.hub,
             limits: web.limits,
-            tokens: web.tokens,
             metrics: web.metrics,
         }
     }
@@ -151,6 +163,7 @@ fn route() -> BoxedFilter<(Route,)> {
         warp::path!("livez").map(|| Route::Live).boxed(),
         warp::path!("readyz").map(|| Route::Ready).boxed(),
         warp::path!("metrics").map(|| Route::Metrics).boxed(),
+        of_a_source(),
         warp::any().map(|| Route::Nowhere).boxed(),
     ])
 }
@@ -172,8 +185,30 @@ fn api() -> BoxedFilter<(Route,)> {
         warp::path!("subscriptions" / String / "deny")
             .map(Route::Deny)
             .boxed(),
+        warp::path!("sources").map(|| Route::Sources).boxed(),
+        warp::path!("sources" / String).map(Route::Source).boxed(),
+        warp::path!("sources" / String / String)
+            .map(|owner, name| Route::Source(format!("{owner}/{name}")))
+            .boxed(),
+        warp::path!("tokens").map(|| Route::Tokens).boxed(),
+        warp::path!("tokens" / String).map(Route::Token).boxed(),
     ]);
     warp::path!("api" / "v1" / ..).and(routes).boxed()
+}
+
+/// What belongs to a source, whose name has one segment or two. The hub's own places come before these.
+fn of_a_source() -> BoxedFilter<(Route,)> {
+    let event = |source, event| Route::Event { source, event };
+    one_of([
+        warp::path!(String / "events" / String).map(event).boxed(),
+        warp::path!(String / String / "events" / String)
+            .map(move |owner: String, name: String, text| event(format!("{owner}/{name}"), text))
+            .boxed(),
+        warp::path!(String / "inbox").map(Route::Inbox).boxed(),
+        warp::path!(String / String / "inbox")
+            .map(|owner: String, name: String| Route::Inbox(format!("{owner}/{name}")))
+            .boxed(),
+    ])
 }
 
 /// The first of these that matches.
@@ -216,6 +251,26 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Repositories, _) => Ok(repos::handle(site, call).await),
         (Route::Pleroma, _) => pleroma::handle(site, call).await,
         (Route::Hooks, _) => hooks::handle(site, call).await,
+        (Route::Sources, "GET" | "HEAD") => sources::list(site, &call).await,
+        (Route::Source(name), "GET" | "HEAD") => sources::show(site, &call, &name).await,
+        (Route::Source(name), "PUT") => sources::put(site, call, &name).await,
+        (Route::Source(name), "DELETE") => sources::delete(site, &call, &name).await,
+        (Route::Source(_), _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
+        (Route::Tokens, "GET" | "HEAD") => grants::list(site, &call).await,
+        (Route::Tokens, "POST") => grants::post(site, call).await,
+        (Route::Tokens, _) => Err(Problem::Method("GET, HEAD, POST")),
+        (Route::Token(id), "DELETE") => grants::delete(site, &call, &id).await,
+        (Route::Token(_), _) => Err(Problem::Method("DELETE")),
+
+        (Route::Event { source, event }, "POST") => {
+            events::raise(site, call, &source, &event).await
+        }
+        (Route::Event { source, event }, "GET" | "HEAD") => {
+            events::latest(site, &call, &source, &event).await
+        }
+        (Route::Event { .. }, _) => Err(Problem::Method("GET, HEAD, POST")),
+        (Route::Inbox(source), "POST") => inbox::post(site, call, &source).await,
+        (Route::Inbox(_), _) => Err(Problem::Method("POST")),
 
         (Route::Live, "GET" | "HEAD") => Ok(health::live()),
         (Route::Ready, "GET" | "HEAD") => Ok(health::ready(site).await),
@@ -231,11 +286,13 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
     let (method, path) = (call.method.clone(), call.path.clone());
+    let is_for_programs =
+        path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
     let handled = tracker
         .spawn(async move { handle(&site, route, call).await })
         .await
         .unwrap_or(Err(Problem::Crashed));
-    let mut answer = handled.unwrap_or_else(|problem| problem.answer(path.starts_with("/api/")));
+    let mut answer = handled.unwrap_or_else(|problem| problem.answer(is_for_programs));
     tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");

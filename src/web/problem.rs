@@ -27,6 +27,9 @@ pub enum Problem {
     /// 401.
     #[error("this needs a token; send it as Authorization: Bearer <token>")]
     NoToken,
+    /// 401: a webhook that nobody vouches for.
+    #[error("{0}")]
+    Unsigned(String),
     /// 403.
     #[error("{0}")]
     Forbidden(String),
@@ -42,6 +45,9 @@ pub enum Problem {
     /// 409: the callback did not confirm (HUB-71).
     #[error("{0}")]
     Unconfirmed(String),
+    /// 409: something else stands in the way.
+    #[error("{0}")]
+    Conflict(String),
     /// 413; holds the cap.
     #[error("the body is too large; this hub takes up to {0} bytes here")]
     TooLarge(usize),
@@ -51,6 +57,9 @@ pub enum Problem {
     /// 422.
     #[error(transparent)]
     Hook(HookError),
+    /// 422: it can be read, and cannot be done.
+    #[error("{0}")]
+    Unprocessable(String),
     /// 429; holds how long to wait.
     #[error("too many requests from this address; try again in {} s", seconds(*.0))]
     TooMany(Duration),
@@ -67,15 +76,16 @@ impl Problem {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
-            Self::NoToken => StatusCode::UNAUTHORIZED,
+            Self::NoToken | Self::Unsigned(_) => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Unconfirmed(_) => StatusCode::CONFLICT,
+            Self::Unconfirmed(_) | Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Hook(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Crashed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -111,7 +121,7 @@ impl Problem {
     /// The headers that some status codes ask for.
     fn explain(&self, headers: &mut HeaderMap) {
         match self {
-            Self::NoToken => {
+            Self::NoToken | Self::Unsigned(_) => {
                 let scheme = HeaderValue::from_static("Bearer realm=\"fanfare\"");
                 headers.insert(header::WWW_AUTHENTICATE, scheme);
             }

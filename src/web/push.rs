@@ -4,6 +4,7 @@ use bytes::Bytes;
 use warp::http::{HeaderMap, StatusCode, header};
 
 use super::call::Call;
+use super::events::refuse_event;
 use super::hub::with_receipt;
 use super::problem::{Problem, shown, text_answer};
 use super::request::read_topic;
@@ -36,6 +37,7 @@ pub async fn read(site: &Site, mut call: Call, topic: &str) -> Result<Answer, Pr
 pub async fn take(site: &Site, call: &Call, topic: &str, body: Bytes) -> Result<Answer, Problem> {
     site.tokens.require(Role::Publisher, &call.headers)?;
     let topic = read_topic("Link rel=\"self\"", topic, &site.limits)?;
+    refuse_event(site, &topic)?;
     let hubs = links(&call.headers)
         .into_iter()
         .filter(|link| link.is("hub"));

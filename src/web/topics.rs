@@ -124,7 +124,7 @@ fn entity_tag(hosted: &Hosted) -> String {
 }
 
 /// Whether the client has this content (RFC 9110, section 13.2.2: the entity tag counts before the date).
-fn is_known(headers: &HeaderMap, tag: &str, modified_at: Timestamp) -> bool {
+pub fn is_known(headers: &HeaderMap, tag: &str, modified_at: Timestamp) -> bool {
     let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
         return tags
@@ -139,7 +139,7 @@ fn is_known(headers: &HeaderMap, tag: &str, modified_at: Timestamp) -> bool {
 }
 
 /// In whole seconds, as HTTP's dates are.
-fn system_time(at: Timestamp) -> SystemTime {
+pub fn system_time(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(at.0 / 1_000)
 }
 

@@ -82,6 +82,8 @@ impl From<HookChange> for Change {
 pub struct Remembered {
     /// The digest of who asked and of the key that came with the request.
     pub key: [u8; 32],
+    /// The digest of what was asked, which tells another request under the same key.
+    pub request: [u8; 32],
     /// What came of it: the id of a publication, or of a bundle.
     pub publication: PublicationId,
     /// When it was answered.

@@ -174,6 +174,7 @@ pub fn own_delivery(hook: u8, n: u8) -> Delivery {
 pub fn remembered(key: u8, n: u8, at: u64) -> Remembered {
     Remembered {
         key: [key; 32],
+        request: [n; 32],
         publication: id(n),
         at: Timestamp(at),
     }
