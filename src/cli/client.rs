@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, LOCATION};
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use url::Url;
 
 use crate::app::PRODUCT;
@@ -80,7 +80,23 @@ impl Client {
         token: Option<&str>,
         content: Vec<u8>,
     ) -> anyhow::Result<Answer> {
-        let request = self.http.post(url.clone()).headers(headers).body(content);
+        self.send(Method::POST, url, headers, token, content).await
+    }
+
+    /// Sends content as it is, by any method.
+    ///
+    /// # Errors
+    /// If no answer came.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        token: Option<&str>,
+        content: Vec<u8>,
+    ) -> anyhow::Result<Answer> {
+        let request = self.http.request(method, url.clone());
+        let request = request.headers(headers).body(content);
         exchange(url, with_token(request, token)).await
     }
 }

@@ -4,11 +4,15 @@
 pub mod check;
 mod client;
 mod discover;
+mod events;
 mod listen;
 mod publish;
+mod remote;
 mod serve;
 mod signals;
+mod sources;
 mod subscribe;
+mod tokens;
 mod transfer;
 
 use std::io::{self, Write as _};
@@ -43,7 +47,8 @@ pub struct Cli {
     verb: Verb,
 }
 
-/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the last two move the
+/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the three after them
+/// keep one that runs, the last two move the
 /// data of a hub that is stopped.
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -68,6 +73,15 @@ enum Verb {
     /// Subscribe, and print every update that arrives with its signature checked
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::ListenArgs),
+    /// Show, declare and drop the sources of a hub
+    #[command(after_help = sources::EXAMPLE)]
+    Sources(sources::SourcesArgs),
+    /// Raise events of a source
+    #[command(after_help = events::EXAMPLE)]
+    Events(events::EventsArgs),
+    /// Give out tokens of a hub, and take them back
+    #[command(after_help = tokens::EXAMPLE)]
+    Tokens(tokens::TokensArgs),
     /// Write all subscriptions of a stopped hub as JSON lines
     #[command(after_help = transfer::EXPORT_EXAMPLE)]
     Export(transfer::ExportArgs),
@@ -96,6 +110,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Unsubscribe(args) => subscribe::unsubscribe(&args).await,
             Verb::Publish(args) => publish::run(&args).await,
             Verb::Listen(args) => listen::run(&args).await,
+            Verb::Sources(args) => sources::run(&args).await,
+            Verb::Events(args) => events::run(&args).await,
+            Verb::Tokens(args) => tokens::run(&args).await,
             Verb::Export(args) => transfer::export(&args).await,
             Verb::Import(args) => transfer::import(&args).await,
         }

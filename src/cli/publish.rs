@@ -142,7 +142,8 @@ fn accepted(answer: Answer) -> anyhow::Result<Answer> {
     bail!("{} refused: {}", answer.url, answer.in_words())
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+/// Reads a file; `-` is standard input.
+pub fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
     if file == Path::new("-") {
         let mut content = Vec::new();
         std::io::stdin()

@@ -1,4 +1,4 @@
-//! The black-box tests of the hooks: what arrives at a socket, judged by the libraries that real receivers use.
+//! The black-box tests of the hooks: what is raised, and what arrives at a socket, judged by the libraries that real receivers use.
 //!
 //! - [`foreign`] asks them: npm `@octokit/webhooks-methods`, `x-hub-signature` and `standardwebhooks`, PyPI `gidgethub` and
 //!   `standardwebhooks`, PHP's `hash_hmac`, and the schemas of npm `@octokit/openapi`. `tests/run` installs them (the pins are in
@@ -7,6 +7,7 @@
 //! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
+//! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
 #![allow(
@@ -27,8 +28,12 @@ mod support;
 mod declared;
 mod deliveries;
 mod desk;
+mod events;
 mod foreign;
+mod inbox;
 mod pleroma;
+mod raising;
 mod repositories;
 mod schemas;
 mod signatures;
+mod sources;
