@@ -4,17 +4,18 @@ use tempfile::TempDir;
 
 use crate::support::{Running, fanfare, fanfare_with};
 
-const TOKEN: &str = "a-token-for-this-test";
+pub const TOKEN: &str = "a-token-for-this-test";
 
-struct Hub {
+/// A hub of the same binary.
+pub struct Hub {
     running: Running,
-    url: String,
+    pub url: String,
     data: String,
     _folder: TempDir,
 }
 
 impl Hub {
-    fn start() -> Hub {
+    pub fn start() -> Hub {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder
             .path()
