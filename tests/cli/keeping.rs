@@ -102,6 +102,20 @@ fn a_source_is_declared_gets_a_token_and_raises_events() {
 }
 
 #[test]
+fn a_source_of_the_settings_is_there_from_the_start() {
+    let hub = Hub::with_config(
+        "[[source]]\nname = \"social\"\ndialect = \"pleroma\"\nevents = [\"domain.blocked\"]\nprivate = true\n",
+    );
+    let list = done(at(&hub, TOKEN, &["sources", "list"], b""));
+    assert!(
+        list.contains("social   pleroma  token    -      domain.blocked\n"),
+        "{list}"
+    );
+    let raise = ["events", "raise", "social", "domain.blocked"];
+    done(at(&hub, TOKEN, &raise, b"{\"domain\":\"x.example\"}"));
+}
+
+#[test]
 fn what_is_missing_is_said() {
     let hub = Hub::start();
     let env = [("FANFARE_URL", hub.url.as_str())];

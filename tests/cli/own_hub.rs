@@ -16,6 +16,11 @@ pub struct Hub {
 
 impl Hub {
     pub fn start() -> Hub {
+        Self::with_config("")
+    }
+
+    /// With this `config.toml`.
+    pub fn with_config(config: &str) -> Hub {
         let folder = tempfile::tempdir().expect("a folder");
         let data = folder
             .path()
@@ -23,10 +28,19 @@ impl Hub {
             .to_str()
             .expect("a path")
             .to_owned();
-        let mut running = Running::start_with(
-            &["serve", "--listen", "127.0.0.1:0", "--data-dir", &data],
-            &[("FANFARE_AUTH__ADMIN_TOKEN", TOKEN)],
-        );
+        let file = folder.path().join("config.toml");
+        std::fs::write(&file, config).expect("a file");
+        let file = file.to_str().expect("a path");
+        let args = [
+            "serve",
+            "--config",
+            file,
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            &data,
+        ];
+        let mut running = Running::start_with(&args, &[("FANFARE_AUTH__ADMIN_TOKEN", TOKEN)]);
         let up = running.out("Fanfare is up: ");
         let url = up.split_whitespace().last().expect("a URL").to_owned();
         Hub {
