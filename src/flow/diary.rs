@@ -12,6 +12,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Hub;
+use super::notice::Notice;
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::hook::{Hook, HookHealth, HookId};
 use crate::domain::value::Timestamp;
@@ -165,11 +166,14 @@ impl Hub {
         };
         tracing::warn!(hook = %id, source = %hook.source, reason, "a hook is disabled");
         hook.active = false;
-        hook.disabled_because = Some(reason);
+        hook.disabled_because = Some(reason.clone());
         hook.updated_at = self.clock.now();
-        let topics = hook.topics(&self.url);
+        let (disabled, topics) = (hook.clone(), hook.topics(&self.url));
         let put = HookChange::PutHook { hook, topics };
-        self.store.commit(vec![put.into()]).await
+        self.store.commit(vec![put.into()]).await?;
+        self.notify(Notice::Disabled, &disabled, Some(&reason))
+            .await;
+        Ok(())
     }
 
     /// Whether a hook has failed for so long that nobody is thought to be there.

@@ -84,7 +84,7 @@ impl Hub {
         let is_event = run.carrier.publication().event.is_some();
         let settles = visited_all
             && match is_event {
-                true => run.carrier.ledger.is_settled(),
+                true => !run.waits.is_empty() && run.carrier.ledger.is_settled(),
                 false => run.lands_soon().await,
             };
         if settles {

@@ -25,6 +25,7 @@ pub mod hooks;
 mod ledger;
 mod meters;
 mod names;
+mod notice;
 mod pace;
 pub mod publish;
 mod pulse;

@@ -192,17 +192,14 @@ impl Hub {
         (publication, body)
     }
 
-    /// The topics whose targets get an event: its own first, whose fan-outs run one after the other, then those of the wider
-    /// patterns that match it.
+    /// The topics whose targets get an event. That of all events comes first: fan-outs of one first topic are begun one after the
+    /// other, so that an ordered hook has the events of its source in its backlog in their order, whatever their names.
     fn members_of(&self, source: &Source, name: &EventName) -> Vec<TopicId> {
-        let own = source.name.topic(&self.url, name).id();
         let patterns = name.patterns();
         let topics = patterns
             .iter()
             .map(|pattern| source.name.pattern_topic(&self.url, pattern).id());
-        std::iter::once(own)
-            .chain(topics.filter(|topic| *topic != own))
-            .collect()
+        topics.collect()
     }
 }
 

@@ -15,12 +15,8 @@ use crate::domain::source::{Dialect, OWN_SOURCE, Source, SourceName};
 use crate::domain::value::{SourceId, TopicUrl};
 use crate::store::{HookChange, StoreError};
 
-/// A hook was disabled, since it has failed for too long.
-pub const HOOK_DISABLED: &str = "hook.disabled";
-/// A hook that was disabled is active again.
-pub const HOOK_ENABLED: &str = "hook.enabled";
-/// A hook has begun to fail.
-pub const HOOK_FAILING: &str = "hook.failing";
+/// The events of the hub's own source: the hub has disabled a hook; one that it had disabled is active again.
+pub(super) const OWN_EVENTS: [&str; 2] = ["hook.disabled", "hook.enabled"];
 
 /// The most hooks that are counted when they stand in the way.
 const HOOKS_COUNTED: usize = 1_000;
@@ -147,9 +143,7 @@ impl Hub {
         let own = Source {
             name: SourceName::parse(OWN_SOURCE).expect("a constant that is a name"),
             dialect: Dialect::Websub,
-            events: [HOOK_DISABLED, HOOK_ENABLED, HOOK_FAILING]
-                .map(event)
-                .into(),
+            events: OWN_EVENTS.map(event).into(),
             private: true,
             inbound_secret: None,
             created_at: self.clock.now(),

@@ -17,6 +17,7 @@ pub use self::error::HookError;
 pub use self::preview::{Preview, Shown};
 use super::Hub;
 use super::clock::random_bytes;
+use super::notice::Notice;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::event::EventPattern;
 use crate::domain::hook::{Hook, HookHealth, HookId, OldSecret, Receiver, Signing};
@@ -98,6 +99,7 @@ impl Hub {
     /// What is wrong with it.
     pub async fn create_hook(&self, draft: Hook) -> Result<Created, HookError> {
         let _desk = self.desk.lock().await;
+        let _source = self.take_source(&draft.source).await;
         let source = self.source_of(&draft.source).await?;
         let others = self.all_hooks_of(&source.name).await?;
         if let Some(before) = same_service(&draft, &others) {
@@ -251,6 +253,16 @@ impl Hub {
             changes.push(HookChange::Health(hook.id, health).into());
         }
         self.store.commit(changes).await?;
+        if hook.active {
+            // What waits for it waits no longer than the edit.
+            self.knock(hook.id.target(), self.clock.now());
+        }
+        if let Some(before) = before
+            && before.disabled_because.is_some()
+            && hook.active
+        {
+            self.notify(Notice::Enabled, &hook, None).await;
+        }
         Ok(hook)
     }
 
