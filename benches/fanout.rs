@@ -3,7 +3,7 @@
 //!
 //!     cargo bench --bench fanout [-- [--quick] [rate] [scale] [latency] [subscribe]]
 //!
-//! Without a name all four are measured; `--quick` measures all of it with less.
+//! Without a name all four are measured; `--quick` measures all of it with less. Fails when a required figure is missed.
 
 #![allow(
     clippy::disallowed_methods,
@@ -25,8 +25,13 @@ const TOPIC: &str = "http://feeds.example/news";
 /// Longer than anything here takes.
 const WITHIN: Duration = Duration::from_secs(300);
 
-/// What is measured on its own, and its name.
-type Section = (&'static str, fn(&Size));
+/// The least rate of the hub's deliveries, in relation to wrk's requests.
+const LEAST_RATE: f64 = 0.40;
+/// The least rate with very many subscriptions, in relation to few.
+const LEAST_SCALE: f64 = 0.90;
+
+/// What is measured on its own, and its name. Says whether it is as it must be.
+type Section = (&'static str, fn(&Size) -> bool);
 
 /// How much is measured.
 struct Size {
@@ -79,15 +84,20 @@ fn main() {
         ("subscribe", subscribe),
     ];
     let any_named = sections.iter().any(|(name, _)| given(name));
+    let mut missed = Vec::new();
     for (name, measure) in sections {
-        if given(name) || !any_named {
-            measure(&size);
+        if (given(name) || !any_named) && !measure(&size) {
+            missed.push(name);
         }
+    }
+    if !missed.is_empty() {
+        println!("\nless than required: {}", missed.join(", "));
+        std::process::exit(1);
     }
 }
 
 /// One fan-out after the other, and wrk in between.
-fn rate(size: &Size) {
+fn rate(size: &Size) -> bool {
     let count = size.subscriptions;
     let sink = Sink::start(ORIGINS);
     let folder = Folder::with_subscriptions(TOPIC, count, &sink.ports);
@@ -109,11 +119,11 @@ fn rate(size: &Size) {
         );
         ratios.push(ratio);
     }
-    println!("median ratio {:.2} (required 0.40)", median(&mut ratios));
+    is_enough(median(&mut ratios), LEAST_RATE)
 }
 
 /// Start-up, memory and rate with very many subscriptions, in relation to few.
-fn scale(size: &Size) {
+fn scale(size: &Size) -> bool {
     let sink = Sink::start(ORIGINS);
     let few = Folder::with_subscriptions(TOPIC, size.small, &sink.ports);
     let many = Folder::with_subscriptions(TOPIC, size.large, &sink.ports);
@@ -145,9 +155,10 @@ fn scale(size: &Size) {
         );
         ratios.push(large / small);
     }
-    println!("median ratio {:.2} (required 0.90)", median(&mut ratios));
+    let is_enough = is_enough(median(&mut ratios), LEAST_SCALE);
     let resident = cpu::resident_mb(many.pid());
     println!("resident after the fan-outs {resident:.0} MB (aim 400 MB)");
+    is_enough
 }
 
 /// The rate of fan-outs to few that follow one another, for about half as long as one to many takes.
@@ -163,7 +174,7 @@ fn small_rate(hub: &Hub, sink: &Sink, size: &Size) -> f64 {
 }
 
 /// From the beginning of the request that publishes to the first delivery.
-fn latency(size: &Size) {
+fn latency(size: &Size) -> bool {
     let sink = Sink::start(1);
     let port = sink.ports[0];
     let feed = format!("http://127.0.0.1:{port}/feed");
@@ -206,10 +217,11 @@ fn latency(size: &Size) {
             cpu::load()
         );
     }
+    true
 }
 
 /// From the first request to the last verification, and whether everyone then gets a publication.
-fn subscribe(size: &Size) {
+fn subscribe(size: &Size) -> bool {
     const CLIENTS: usize = 64;
     let sink = Sink::start(ORIGINS);
     let folder = Folder::empty();
@@ -240,6 +252,7 @@ fn subscribe(size: &Size) {
         cpu::load()
     );
     fan_out(&hub, &sink, count);
+    true
 }
 
 fn subscribe_one(hub: &mut Client, topic: &str, port: u16, number: usize) {
@@ -273,6 +286,11 @@ fn content() -> Vec<u8> {
     let mut content = format!("{:?} ", now()).into_bytes();
     content.resize(BODY_BYTES, b'x');
     content
+}
+
+fn is_enough(ratio: f64, required: f64) -> bool {
+    println!("median ratio {ratio:.2} (required {required:.2})");
+    ratio >= required
 }
 
 fn title(text: &str) {

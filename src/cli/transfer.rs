@@ -42,7 +42,7 @@ const PAGE: usize = 2_000;
 /// Subscriptions that are made durable together.
 const BATCH: usize = 5_000;
 /// Bad lines that are named one by one.
-const NAMED: usize = 20;
+const NAMED: u64 = 20;
 
 /// Which data folder.
 #[derive(Args, Debug)]
@@ -101,7 +101,7 @@ pub async fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
         }
     };
     store.close().await?;
-    eprintln!("{count} subscriptions exported");
+    eprintln!("{} exported", counted(count, "subscription"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -186,20 +186,30 @@ pub async fn import(args: &ImportArgs) -> anyhow::Result<ExitCode> {
     let bad = check(&mut source, &importer)?;
     if bad > 0 && !args.skip_bad {
         bail!(
-            "{bad} bad lines, so nothing was imported; correct them, or leave them out with --skip-bad"
+            "{}, so nothing was imported; correct the input, or use --skip-bad",
+            counted(bad, "bad line")
         );
     }
     let count = read_all(&store, &mut source, &importer).await?;
     store.close().await?;
+    let imported = counted(count, "subscription");
     match bad {
-        0 => eprintln!("{count} subscriptions imported"),
-        bad => eprintln!("{count} subscriptions imported, {bad} bad lines left out"),
+        0 => eprintln!("{imported} imported"),
+        bad => eprintln!("{imported} imported, {} left out", counted(bad, "bad line")),
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// So many of them, in words.
+fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Names the bad lines and counts them.
-fn check(source: &mut Source, importer: &Importer) -> anyhow::Result<usize> {
+fn check(source: &mut Source, importer: &Importer) -> anyhow::Result<u64> {
     let mut bad = 0;
     source.rewind()?;
     while let Some(line) = source.next_line()? {

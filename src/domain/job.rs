@@ -122,10 +122,18 @@ impl Fanout {
             tally: Tally::default(),
         }
     }
+
+    /// Where the cursor stands when every target is visited.
+    pub fn end(&self) -> Cursor {
+        Cursor {
+            member: self.members.len(),
+            after: None,
+        }
+    }
 }
 
 /// A place in the order of a fan-out's targets: so many members are done, and in the next one all up to a callback.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cursor {
     /// How many members are done.
     pub member: usize,

@@ -119,16 +119,15 @@ impl Tally {
 
     /// Both counts together, once the fan-out has visited everybody: each target stands in exactly one of the four.
     ///
-    /// After a crash the fan-out visits some targets once more. Who had got it from the backlog by then has been counted
-    /// twice; who had ended by then is `gone`, and the fan-out does not count it.
+    /// The fan-out counts each target once, also over a crash. A delivery does not, as it may be repeated: who has got it
+    /// is who is not missing.
     pub fn closed(self, fanout: Self) -> Self {
         let mut both = self.merged(fanout);
         let missing = both.backlog + both.given_up + both.gone;
-        // What the fan-out delivered by itself it has counted once; what came from backlogs, perhaps twice.
         let most = fanout.targets.saturating_sub(missing);
-        both.delivered = both.delivered.min(most.max(fanout.delivered));
+        both.delivered = both.delivered.min(most);
         // Who was visited and has not got it, as the body was lost, does not get it any more.
-        both.given_up += most.saturating_sub(both.delivered);
+        both.given_up += most - both.delivered;
         both.targets = both.delivered + both.backlog + both.given_up + both.gone;
         both
     }

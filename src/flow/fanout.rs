@@ -13,19 +13,19 @@
 //! 4. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
 //! 5. At most `ledger::OPEN` deliveries are open at a time, so that a checkpoint is never a large value.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::Hub;
 use super::pulse::Activity;
+use super::recover::Known;
 use super::round::{Call, Carrier, acquire, wait, waiting};
-use crate::domain::job::{Fanout, Job};
-use crate::domain::value::{CallbackId, PublicationId, TargetId, Timestamp, TopicId};
+use crate::domain::job::{Cursor, Fanout, Job};
+use crate::domain::value::{CallbackId, Timestamp, TopicId};
 use crate::store::{Change, StoreError, Target};
 
 /// So many ended deliveries make a checkpoint due. While it is written as many more may end.
@@ -46,6 +46,7 @@ struct Run {
     hub: Arc<Hub>,
     carrier: Arc<Carrier>,
     job: Fanout,
+    known: Known,
     /// Targets that are served next.
     round: Vec<Call>,
     /// Targets that go to their backlog with the next flush.
@@ -66,7 +67,12 @@ impl Hub {
     /// Visits every target that the cursor has not passed. What is in flight at the end lands on a task of its own, so that
     /// the topic's next publication need not wait for stragglers.
     pub(super) async fn run_fanout(self: &Arc<Self>, job: Fanout) -> Result<Vec<Job>, StoreError> {
+        // The job may have run before, and panicked: the store knows how far it came.
+        let Some((mut job, mut known)) = self.resume_fanout(job.publication).await? else {
+            return Ok(Vec::new());
+        };
         let Some(edition) = self.edition(job.publication).await? else {
+            job.tally.targets += known.pass(job.end());
             let done = Change::Visited(job.publication, job.tally);
             self.store.commit(vec![done]).await?;
             return Ok(Vec::new());
@@ -75,6 +81,7 @@ impl Hub {
             hub: Arc::clone(self),
             carrier: Carrier::new(Arc::clone(self), edition, job.tally),
             job,
+            known,
             round: Vec::new(),
             waits: Vec::new(),
             checkpoint_due: Instant::now() + CHECKPOINT_AFTER,
@@ -99,59 +106,6 @@ impl Hub {
         }
         Ok(Vec::new())
     }
-
-    /// A fan-out of an earlier process: what was in flight goes through the backlog, the path that keeps the order.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(super) async fn recover_fanout(&self, mut job: Fanout) -> Result<Fanout, StoreError> {
-        if job.open.is_empty() {
-            return Ok(job);
-        }
-        let Some((publication, _)) = self.store.publication(job.publication).await? else {
-            return Ok(job);
-        };
-        let (mut changes, mut targets, mut ended) = (Vec::new(), Vec::new(), HashSet::new());
-        for target in std::mem::take(&mut job.open) {
-            match self.store.target(target).await? {
-                Some(held) => {
-                    let entry = waiting(&publication);
-                    let now = self.clock.now();
-                    changes.push(wait(target, held.callback(), entry, now, None));
-                    targets.push(target);
-                }
-                None => drop(ended.insert(target)),
-            }
-        }
-        let uncounted = self.not_missing(job.publication, ended).await?.len();
-        job.tally.targets = job.tally.targets.saturating_sub(uncounted as u64);
-        changes.push(Change::Put(Job::Fanout(job.clone())));
-        self.store.commit(changes).await?;
-        for target in targets {
-            self.knock(target, self.clock.now());
-        }
-        Ok(job)
-    }
-
-    /// Those of these targets of which the receipt does not count that they have not got the publication.
-    async fn not_missing(
-        &self,
-        id: PublicationId,
-        mut targets: HashSet<TargetId>,
-    ) -> Result<HashSet<TargetId>, StoreError> {
-        let mut after = None;
-        while !targets.is_empty() {
-            let page = self.store.missing(id, after, PAGE).await?;
-            let Some(last) = page.last() else {
-                break;
-            };
-            after = Some(last.target);
-            for missing in &page {
-                targets.remove(&missing.target);
-            }
-        }
-        Ok(targets)
-    }
 }
 
 impl Run {
@@ -163,6 +117,7 @@ impl Run {
             }
             self.job.cursor.member += 1;
             self.job.cursor.after = None;
+            self.pass();
         }
         true
     }
@@ -187,11 +142,20 @@ impl Run {
                 return false;
             }
             read = match next {
-                Some(next) => next.await.ok().flatten(),
+                Some(next) => match next.await {
+                    Ok(page) => page,
+                    Err(error) => self.read_again(topic, &error).await,
+                },
                 None => return true,
             };
         }
         false
+    }
+
+    /// Reads the page behind the cursor, whose reader panicked. If this panics too, the job comes back.
+    async fn read_again(&self, topic: TopicId, error: &JoinError) -> Option<Vec<Target>> {
+        tracing::error!(%error, "a page of targets was not read; it is read again");
+        read_page(Arc::clone(&self.hub), topic, self.job.cursor.after).await
     }
 
     /// False if the process stops before every target is taken care of.
@@ -203,6 +167,7 @@ impl Run {
             let callback = target.id.callback;
             self.visit(target);
             self.job.cursor.after = Some(callback);
+            self.pass();
             if let Some(place) = self.place().await {
                 let calls = std::mem::replace(&mut self.round, Vec::with_capacity(ROUND));
                 self.carrier.send(calls, place);
@@ -233,6 +198,12 @@ impl Run {
         }
     }
 
+    /// Counts whom the cursor has passed and who needs no visit any more.
+    fn pass(&mut self) {
+        let passed = self.known.pass(self.job.cursor);
+        self.carrier.ledger.count(passed);
+    }
+
     async fn send_round(&mut self) {
         if !self.round.is_empty() {
             let place = acquire(&self.hub.swift).await;
@@ -259,6 +230,10 @@ impl Run {
                 false => (false, Some(now)),
             },
         };
+        self.known.visit(Cursor {
+            after: Some(target.id.callback),
+            ..self.job.cursor
+        });
         self.carrier.ledger.visit(target.id, due.is_none());
         match due {
             None => self.round.push(Call { target, gate }),
@@ -292,8 +267,7 @@ impl Run {
         if !self.flush_waits().await || !self.checkpoint_written().await {
             return false;
         }
-        self.carrier.ledger.write(&mut self.job);
-        let checkpoint = Change::Put(Job::Fanout(self.job.clone()));
+        let checkpoint = self.stand();
         let hub = Arc::clone(&self.hub);
         let writing = async move { hub.commit_at_last(vec![checkpoint]).await };
         self.writing = Some(self.hub.tracker.spawn(writing));
@@ -301,10 +275,24 @@ impl Run {
     }
 
     async fn checkpoint_written(&mut self) -> bool {
-        match self.writing.take() {
-            Some(writing) => writing.await.unwrap_or(false),
-            None => true,
+        let Some(writing) = self.writing.take() else {
+            return true;
+        };
+        match writing.await {
+            Ok(written) => written,
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint was not written; it is written again");
+                let flushed = self.flush_waits().await;
+                let checkpoint = self.stand();
+                flushed && self.hub.commit_at_last(vec![checkpoint]).await
+            }
         }
+    }
+
+    /// How far the fan-out has come, to be written down.
+    fn stand(&mut self) -> Change {
+        self.carrier.ledger.write(&mut self.job);
+        Change::Put(Job::Fanout(self.job.clone()))
     }
 
     async fn flush_waits(&mut self) -> bool {
@@ -375,6 +363,18 @@ async fn read_page(
     after: Option<CallbackId>,
 ) -> Option<Vec<Target>> {
     hub.at_last(|| hub.store.targets(topic, after, PAGE)).await
+}
+
+impl Drop for Run {
+    /// However it ends, a panic included, whom it has not sent on is not busy.
+    fn drop(&mut self) {
+        let now = self.hub.clock.now();
+        let waits = self.waits.iter().filter(|wait| wait.in_turn);
+        let targets = waits.map(|wait| &wait.target);
+        for target in targets.chain(self.round.iter().map(|call| &call.target)) {
+            self.hub.end_turn(target.id, now);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -59,6 +59,13 @@ impl Ledger {
         }
     }
 
+    /// So many more targets need no visit any more, as the store knows what became of them.
+    pub(super) fn count(&self, targets: u64) {
+        if targets > 0 {
+            self.lock().tally.targets += targets;
+        }
+    }
+
     /// Whether no more deliveries may be open.
     pub(super) fn is_full(&self) -> bool {
         self.lock().open.len() >= OPEN

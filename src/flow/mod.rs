@@ -31,6 +31,7 @@ pub mod publish;
 mod pulse;
 pub mod raise;
 mod receipts;
+mod recover;
 mod render;
 mod replay;
 mod round;

@@ -62,6 +62,7 @@ contract!(
     who_got_it_from_the_backlog_and_is_visited_again_counts_once,
     who_waits_again_after_a_crash_counts_once,
     who_ended_before_a_crash_counts,
+    who_ended_does_not_take_the_place_of_who_got_it_from_the_backlog,
     who_was_visited_in_vain_is_given_up,
     pruning_forgets_everything,
     jobs_come_back_as_they_were_put,

@@ -27,6 +27,7 @@ pub struct MemoryStore {
     limits: BacklogLimits,
     state: Mutex<State>,
     failures_ahead: AtomicU32,
+    panics_in: Mutex<Option<&'static str>>,
 }
 
 impl MemoryStore {
@@ -36,12 +37,27 @@ impl MemoryStore {
             limits,
             state: Mutex::default(),
             failures_ahead: AtomicU32::new(0),
+            panics_in: Mutex::default(),
         }
     }
 
     /// The next commits and probes, so many of them, fail and change nothing.
     pub fn fail_next_commits(&self, count: u32) {
         self.failures_ahead.store(count, Ordering::SeqCst);
+    }
+
+    /// The next call of this name panics: `commit`, `targets`, or `more targets` for a page behind another one.
+    pub fn panic_once_in(&self, call: &'static str) {
+        *self.panics_in.lock().expect("no panic") = Some(call);
+    }
+
+    fn panic_if_asked(&self, call: &str) {
+        let asked = self
+            .panics_in
+            .lock()
+            .expect("no panic")
+            .take_if(|it| *it == call);
+        assert!(asked.is_none(), "a test wanted it so");
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,6 +108,7 @@ fn subscribers(
 #[async_trait]
 impl Store for MemoryStore {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        self.panic_if_asked("commit");
         self.fault()?;
         let mut state = self.state();
         for change in changes {
@@ -122,6 +139,11 @@ impl Store for MemoryStore {
         after: Option<CallbackId>,
         limit: usize,
     ) -> Result<Vec<Target>> {
+        self.panic_if_asked(if after.is_none() {
+            "targets"
+        } else {
+            "more targets"
+        });
         let subscribers = self.subscriptions_to(topic, None, usize::MAX).await?;
         let mut targets: Vec<Target> = subscribers.into_iter().map(Target::from).collect();
         targets.extend(self.state().hooks.on(topic).map(Target::from));

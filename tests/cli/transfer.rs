@@ -129,7 +129,7 @@ fn one_bad_line_and_nothing_is_imported_unless_bad_lines_may_be_left_out() {
         "line 3: missing field `callback`\n",
         "line 4: it is longer than any subscription needs\n",
         "line 8: not a JSON object: expected ident at column 2\n",
-        "fanfare: 3 bad lines, so nothing was imported; correct them, or leave them out with --skip-bad\n",
+        "fanfare: 3 bad lines, so nothing was imported; correct the input, or use --skip-bad\n",
     ] {
         assert!(done.err.contains(expected), "{}", done.err);
     }
@@ -140,6 +140,31 @@ fn one_bad_line_and_nothing_is_imported_unless_bad_lines_may_be_left_out() {
     assert!(done.err.contains("line 3: missing field"), "{}", done.err);
     assert!(done.err.contains("3 bad lines left out"), "{}", done.err);
     assert_eq!(scene.export("data").out.lines().count(), 2);
+}
+
+#[test]
+fn one_is_not_several() {
+    let scene = Scene::new();
+    let input = format!("{}not JSON", lines(1));
+    let done = scene.import("data", &input, &[]);
+    assert!(
+        done.err.contains("fanfare: 1 bad line, so nothing"),
+        "{}",
+        done.err
+    );
+    let done = scene.import("data", &input, &["--skip-bad"]);
+    assert!(
+        done.err
+            .contains("1 subscription imported, 1 bad line left out\n"),
+        "{}",
+        done.err
+    );
+    let done = scene.import("data", &lines(1), &[]);
+    assert!(
+        done.err.contains("1 subscription imported\n"),
+        "{}",
+        done.err
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod properties;
 mod refusals;
+mod service;
 mod sources;
 
 use std::{path::Path, path::PathBuf, time::Duration};

@@ -18,6 +18,7 @@ mod administration;
 mod aliases;
 mod api;
 mod backlog;
+mod concurrency;
 mod conformance_table;
 mod denial;
 mod discovery;

@@ -97,11 +97,13 @@ impl Discovered {
 fn advertised(target: &str, base: &Url) -> Option<String> {
     let resolved = resolve(target, base)?;
     let target = target.trim();
-    Some(if is_whole(target) {
+    let url = if is_whole(target) {
         target.to_owned()
     } else {
         resolved.into()
-    })
+    };
+    // A host may have a quotation mark in it: that is no host that anybody has.
+    link::is_plain(&url).then_some(url)
 }
 
 /// The web URL that a target means; an empty one is a setting left blank, and means none.

@@ -329,6 +329,12 @@ fn depth_costs_nothing() {
     }
 }
 
+#[test]
+fn a_host_that_would_break_a_header_is_none() {
+    let quoted = "<link rel=hub href='//\"'><link rel=self href='https://\"/'>";
+    assert_eq!(in_body("text/html", quoted), links(NONE, &[]));
+}
+
 /// Markup with about the words that matter, in any order.
 const NEAR_MISS: &str = r#"(<feed|<rss|<channel|<entry|</entry|<item|<html|<head|<base|<link|<a:link|<![CDATA\[|]]>|<!--|-->|>|/>| rel="hub"| rel='self'| href="https://h/[a-z]?"| href='[/a-z?&;#.]{0,5}'| xmlns:a="http://www.w3.org/2005/Atom"| xml:base="/b/"|&amp;|&#60;|[<>&"'= ]|\{"hubs":\[|\{"type":"WebSub","url":"https://h/[a-z]"\}|"feed_url":"//x"|,|\}|\]){0,40}"#;
 

@@ -8,6 +8,7 @@ use super::super::tests::{fanout, hub, publication, subscriber, topic};
 use super::*;
 use crate::domain::job::JobId;
 use crate::domain::receipt::Stage;
+use crate::domain::value::TargetId;
 
 const TARGETS: usize = 4_000;
 /// The largest value that the store should have to keep, in bytes.

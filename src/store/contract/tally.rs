@@ -21,6 +21,15 @@ fn settle(at: u8) -> Change {
     }
 }
 
+fn lose(at: u8) -> Change {
+    Change::Lose {
+        target: target(0, at),
+        callback: callback(at),
+        publication: id(1),
+        attempt: attempt(50),
+    }
+}
+
 /// Targets, delivered, backlog, given up, gone.
 async fn counts(store: &dyn Store) -> [u64; 5] {
     let it = tally(store, 1).await;
@@ -52,15 +61,19 @@ pub(super) async fn who_waits_again_after_a_crash_counts_once(store: &dyn Store)
 
 pub(super) async fn who_ended_before_a_crash_counts(store: &dyn Store) {
     publish(store, 1).await;
-    let lose = Change::Lose {
-        target: target(0, 2),
-        callback: callback(2),
-        publication: id(1),
-        attempt: attempt(50),
-    };
-    commit(store, vec![lose]).await;
-    // After the crash there is only the other one to visit.
-    commit(store, vec![visited(1, 1)]).await;
+    commit(store, vec![lose(2)]).await;
+    // After the crash there is only the other one to visit; the fan-out knows of both.
+    commit(store, vec![visited(2, 1)]).await;
+    assert_eq!(counts(store).await, [2, 1, 0, 0, 1]);
+}
+
+pub(super) async fn who_ended_does_not_take_the_place_of_who_got_it_from_the_backlog(
+    store: &dyn Store,
+) {
+    publish(store, 1).await;
+    commit(store, vec![wait(1, 1, 10, Some(1))]).await;
+    commit(store, vec![settle(1), lose(2)]).await;
+    commit(store, vec![visited(2, 0)]).await;
     assert_eq!(counts(store).await, [2, 1, 0, 0, 1]);
 }
 
