@@ -1,0 +1,18 @@
+"""A receiver to try hooks with: prints each request that arrives, and answers 204. Its argument is the port."""
+
+import http.server
+import sys
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        print(f"POST {self.path}\n{self.headers}{body.decode()}", flush=True)
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
