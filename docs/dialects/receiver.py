@@ -15,4 +15,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+port = int(sys.argv[1])
+server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Receiver)
+print(f"receiving at http://127.0.0.1:{port}/", flush=True)
+server.serve_forever()
