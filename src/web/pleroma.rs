@@ -52,18 +52,21 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
         ("POST", []) => create(site, call, &source).await,
         (_, []) => Err(Problem::Method("GET, HEAD, POST")),
         ("GET" | "HEAD", [id]) => {
-            let hook = find(site, &source, id).await?;
+            let hook = find(site, &call, &source, id, role).await?;
             Ok(answer(site, &call, hook))
         }
-        ("PATCH", [id]) => edit(site, call, &source, id).await,
+        ("PATCH", [id]) => {
+            let id = find(site, &call, &source, id, role).await?.id;
+            edit(site, call, id).await
+        }
         ("DELETE", [id]) => {
-            let hook = find(site, &source, id).await?;
+            let hook = find(site, &call, &source, id, role).await?;
             site.hub.delete_hook(hook.id).await?;
             Ok(answer(site, &call, hook))
         }
         (_, [_]) => Err(Problem::Method("GET, HEAD, PATCH, DELETE")),
         ("POST", [id, action @ ("enable" | "disable" | "rotate_secret")]) => {
-            let id = find(site, &source, id).await?.id;
+            let id = find(site, &call, &source, id, role).await?.id;
             let hook = match *action {
                 "enable" => site.hub.enable_hook(id).await?,
                 "disable" => site.hub.disable_hook(id, None).await?,
@@ -98,8 +101,7 @@ async fn create(site: &Site, mut call: Call, source: &Source) -> Result<Answer, 
     Ok(answer(site, &call, hook))
 }
 
-async fn edit(site: &Site, mut call: Call, source: &Source, id: &str) -> Result<Answer, Problem> {
-    let id = find(site, source, id).await?.id;
+async fn edit(site: &Site, mut call: Call, id: HookId) -> Result<Answer, Problem> {
     let object = body(site, &mut call).await?;
     let (new_url, events) = (url(site, &object)?, events(&object)?);
     let enabled = object.member::<bool>("enabled")?;
@@ -149,19 +151,29 @@ async fn source(site: &Site, call: &Call, role: Role) -> Result<Source, Problem>
     }
 }
 
-async fn find(site: &Site, source: &Source, id: &str) -> Result<Hook, Problem> {
+/// The webhook of an id, if the request may do this with it.
+async fn find(
+    site: &Site,
+    call: &Call,
+    source: &Source,
+    id: &str,
+    role: Role,
+) -> Result<Hook, Problem> {
     let hook = match HookId::parse(id) {
         Some(id) => site.hub.store.hook(id).await?,
         None => None,
     };
-    hook.filter(|hook| hook.source == source.name && is_web(hook))
+    let hook = hook
+        .filter(|hook| hook.source == source.name && is_web(hook))
         .ok_or_else(|| {
             Problem::NotFound(format!(
                 "there is no webhook {:?} of {}",
                 shown(id),
                 source.name
             ))
-        })
+        })?;
+    may(site, &call.headers, role, Some(&hook.source), &hook.events)?;
+    Ok(hook)
 }
 
 async fn body(site: &Site, call: &mut Call) -> Result<Object, Problem> {

@@ -7,6 +7,7 @@
 //! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
+//! - [`permission`]: who may do what with hooks, whichever way they come.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
@@ -31,6 +32,7 @@ mod desk;
 mod events;
 mod foreign;
 mod inbox;
+mod permission;
 mod pleroma;
 mod raising;
 mod repositories;

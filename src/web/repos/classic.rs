@@ -102,12 +102,16 @@ async fn take(site: &Site, call: &Call, fields: &Fields, topic: Topic) -> Result
     let mode = needed("hub.mode")?;
     let callback = needed("hub.callback")?;
     let receiver = receiver(site, callback, topic.content_type)?;
+    let known = known(site, &topic, &pattern, &receiver).await?;
+    // A request for one event changes the hook for all of its events.
+    let changed = known.as_ref().map_or(&[][..], |hook| &hook.events);
+    may(site, &call.headers, Role::Manager, name, changed)?;
     match mode {
         "subscribe" => {
             let secret = fields.first("hub.secret").filter(|text| !text.is_empty());
-            subscribe(site, &topic, pattern, receiver, secret).await
+            subscribe(site, &topic, pattern, receiver, secret, known).await
         }
-        "unsubscribe" => unsubscribe(site, &topic, &pattern, &receiver).await,
+        "unsubscribe" => unsubscribe(site, &topic, &pattern, known).await,
         other => Err(Refusal::custom(format!(
             "hub.mode: {other:?} is neither subscribe nor unsubscribe"
         ))),
@@ -121,10 +125,10 @@ async fn subscribe(
     pattern: EventPattern,
     receiver: Receiver,
     secret: Option<&str>,
+    known: Option<Hook>,
 ) -> Result<()> {
     let config = secret.map(|secret| ("secret".to_owned(), secret.to_owned()));
     let config = Given::pairs(BTreeMap::from_iter(config));
-    let known = known(site, topic, &pattern, &receiver).await?;
     if let Some(known) = known {
         let edit = |hook: &mut Hook| {
             hook.events.push(pattern);
@@ -149,9 +153,8 @@ async fn unsubscribe(
     site: &Site,
     topic: &Topic,
     pattern: &EventPattern,
-    receiver: &Receiver,
+    known: Option<Hook>,
 ) -> Result<()> {
-    let known = known(site, topic, pattern, receiver).await?;
     let Some(hook) = known.filter(|hook| hook.wants(&topic.event)) else {
         return Ok(());
     };

@@ -62,8 +62,7 @@ async fn repository_hooks(
     below: &[&str],
 ) -> Result<Answer> {
     let source = declared(site, repository).await?;
-    let reads = matches!(call.method.as_str(), "GET" | "HEAD");
-    let role = if reads { Role::Reader } else { Role::Manager };
+    let role = role_of(&call);
     let name = source.as_ref().map(|source| &source.name);
     may(site, &call.headers, role, name, &[])?;
     let source = source.ok_or(Refusal::NotFound)?;
@@ -82,6 +81,14 @@ async fn repository_hooks(
         ("GET" | "HEAD", [id, "deliveries", delivery]) => visit.delivery(id, delivery).await,
         ("POST", [id, "deliveries", delivery, "attempts"]) => visit.redeliver(id, delivery).await,
         _ => Err(Refusal::NotFound),
+    }
+}
+
+/// What a request has to be allowed to.
+fn role_of(call: &Call) -> Role {
+    match call.method.as_str() {
+        "GET" | "HEAD" => Role::Reader,
+        _ => Role::Manager,
     }
 }
 
@@ -202,12 +209,16 @@ impl Visit<'_> {
         )?)
     }
 
-    /// The hook of an id, if it is this repository's.
+    /// The hook of an id, if it is this repository's and the request may do with it what it wants.
     async fn hook(&self, id: &str) -> Result<Hook> {
         let id = HookId::parse(id).ok_or(Refusal::NotFound)?;
         let hook = self.site.hub.store.hook(id).await?;
-        hook.filter(|hook| hook.source == self.source.name)
-            .ok_or(Refusal::NotFound)
+        let hook = hook
+            .filter(|hook| hook.source == self.source.name)
+            .ok_or(Refusal::NotFound)?;
+        let (headers, role) = (&self.call.headers, role_of(&self.call));
+        may(self.site, headers, role, Some(&hook.source), &hook.events)?;
+        Ok(hook)
     }
 
     /// The JSON object of the body, whatever media type it says that it has: the examples of the documents say none.
