@@ -9,6 +9,8 @@
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
 //! - [`permission`]: who may do what with hooks, whichever way they come.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
+//! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
+//!   [`hooking`] makes hooks and reads their log.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
 #![allow(
@@ -26,16 +28,20 @@ mod installed;
 #[path = "../hub/support/mod.rs"]
 mod support;
 
+mod conduct;
 mod declared;
 mod deliveries;
 mod desk;
 mod events;
 mod foreign;
+mod hooking;
 mod inbox;
 mod permission;
 mod pleroma;
 mod raising;
 mod repositories;
+mod round_trip;
+mod scenarios;
 mod schemas;
 mod signatures;
 mod sources;
