@@ -23,6 +23,12 @@ pub const SECRET_MAX_BYTES: usize = 199;
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// Reads RFC 3339; what is finer than a millisecond is cut off. `None` for anything else, and before 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        time.as_millisecond().try_into().ok().map(Self)
+    }
+
     /// This time and `span` more; stops at the end of time instead of wrapping.
     pub fn plus(self, span: Duration) -> Self {
         Self(self.0.saturating_add(millis(span)))

@@ -198,6 +198,8 @@ pub struct Hub {
     unheard: Unheard,
     /// Who changes a hook holds it.
     desk: tokio::sync::Mutex<()>,
+    /// Who writes a replay's row holds it.
+    replaying: tokio::sync::Mutex<()>,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
     /// What hooks were sent.
@@ -276,6 +278,7 @@ impl Hub {
             tokens: Tokens::default(),
             unheard: Unheard::default(),
             desk: tokio::sync::Mutex::default(),
+            replaying: tokio::sync::Mutex::default(),
             hosts: Stripes::default(),
             diary: Diary::default(),
             paces: Paces::default(),

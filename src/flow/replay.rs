@@ -3,18 +3,22 @@
 //!
 //! Invariants:
 //! 1. A replay that runs is in the store, and its cursor there stands at most `CHECKPOINT_EVERY` events behind.
-//! 2. One event after the other, in their order; one that is not taken is tried as often as the schedule says, then passed over.
+//! 2. Who writes a replay's row holds `replaying`, and reads the row while holding it: a replay that was stopped stays so. The one
+//!    that runs looks at its row before each request, and once a second while it waits.
+//! 3. One event after the other, in their order; one that is not taken is tried as often as the schedule says, then passed over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Hub;
 use super::clock::new_id;
 use super::tell::is_taken;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::hook::HookId;
+use crate::domain::hook::{Hook, HookId};
 use crate::domain::replay::{Progress, Replay, Selection};
 use crate::domain::value::{PublicationId, Timestamp};
 use crate::store::{HookChange, StoreError};
@@ -23,6 +27,13 @@ use crate::store::{HookChange, StoreError};
 const PAGE: usize = 100;
 /// So many events further the cursor is written down.
 const CHECKPOINT_EVERY: u64 = 50;
+/// So long after the last time the cursor is written down, whatever has been done since; and so often a replay that waits looks
+/// whether it shall go on.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+const ON_REQUEST: &str = "it was stopped on request";
+const DELETED: &str = "the hook was deleted";
+const DISABLED: &str = "the hook was disabled";
 
 /// What became of an event of a replay.
 enum Told {
@@ -39,7 +50,7 @@ enum End {
     /// The hub stops: it goes on after the restart.
     Later,
     /// It is broken off.
-    Off(String),
+    Off(&'static str),
 }
 
 impl Hub {
@@ -69,7 +80,7 @@ impl Hub {
             failed: 0,
             progress: Progress::Running,
         };
-        self.keep(&replay).await?;
+        self.put_replay(replay.clone()).await?;
         self.go_on(replay.clone());
         Ok(Some(replay))
     }
@@ -82,20 +93,32 @@ impl Hub {
         self.store.replay(id).await
     }
 
-    /// Breaks a replay off. False if none of that id runs.
+    /// The replays to a hook, the newest first.
     ///
     /// # Errors
     /// The store's.
-    pub async fn stop_replay(&self, id: Uuid) -> Result<bool, StoreError> {
-        let Some(mut replay) = self.store.replay(id).await?.filter(Replay::is_running) else {
-            return Ok(false);
+    pub async fn replays_to(&self, hook: HookId) -> Result<Vec<Replay>, StoreError> {
+        let mut replays = self.store.replays().await?;
+        replays.retain(|replay| replay.hook == hook);
+        replays.reverse();
+        Ok(replays)
+    }
+
+    /// Breaks a replay off; a request under way is the last. Gives it as it stands then: one that had ended before is left as it
+    /// was. `None` if there is none of that id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn stop_replay(&self, id: Uuid) -> Result<Option<Replay>, StoreError> {
+        let _writer = self.replaying.lock().await;
+        let Some(mut replay) = self.store.replay(id).await? else {
+            return Ok(None);
         };
-        replay.progress = Progress::Stopped {
-            at: self.clock.now(),
-            reason: "it was stopped on request".to_owned(),
-        };
-        self.keep(&replay).await?;
-        Ok(true)
+        if replay.is_running() {
+            replay.progress = self.stopped(ON_REQUEST);
+            self.put_replay(replay.clone()).await?;
+        }
+        Ok(Some(replay))
     }
 
     /// Goes on with the replays that an earlier process left.
@@ -143,12 +166,9 @@ impl Hub {
         replay.progress = match self.replay_all(&mut replay, &taken).await? {
             Ok(()) => Progress::Finished(self.clock.now()),
             Err(End::Later) => Progress::Running,
-            Err(End::Off(reason)) => Progress::Stopped {
-                at: self.clock.now(),
-                reason,
-            },
+            Err(End::Off(reason)) => self.stopped(reason),
         };
-        self.keep(&replay).await?;
+        self.write_down(&mut replay).await?;
         Ok(replay)
     }
 
@@ -158,10 +178,11 @@ impl Hub {
         taken: &HashMap<PublicationId, bool>,
     ) -> Result<Result<(), End>, StoreError> {
         let Some(hook) = self.store.hook(replay.hook).await? else {
-            return Ok(Err(End::Off("the hook was deleted".to_owned())));
+            return Ok(Err(End::Off(DELETED)));
         };
         let begun = PublicationId::bound(replay.begun_at);
         let mut after = replay.cursor.unwrap_or(PublicationId::bound(replay.since));
+        let mut written = Instant::now();
         loop {
             let page = self
                 .store
@@ -191,12 +212,13 @@ impl Hub {
                 }
                 replay.seen += 1;
                 replay.cursor = Some(after);
-                if replay.seen.is_multiple_of(CHECKPOINT_EVERY) {
-                    let kept = self.store.replay(replay.id).await?;
-                    if !kept.is_some_and(|kept| kept.is_running()) {
-                        return Ok(Err(End::Off("it was stopped on request".to_owned())));
+                let is_due = written.elapsed() >= LOOK_EVERY;
+                if is_due || replay.seen.is_multiple_of(CHECKPOINT_EVERY) {
+                    self.write_down(replay).await?;
+                    written = Instant::now();
+                    if !replay.is_running() {
+                        return Ok(Err(End::Off(ON_REQUEST)));
                     }
-                    self.keep(replay).await?;
                 }
             }
         }
@@ -213,12 +235,9 @@ impl Hub {
         };
         let mut failures = 0;
         loop {
-            let hook = match self.store.hook(replay.hook).await? {
-                None => return Ok(Err(End::Off("the hook was deleted".to_owned()))),
-                Some(hook) if !hook.active => {
-                    return Ok(Err(End::Off("the hook was disabled".to_owned())));
-                }
-                Some(hook) => hook,
+            let hook = match self.receiver(replay).await? {
+                Ok(hook) => hook,
+                Err(end) => return Ok(Err(end)),
             };
             if let Some(occurrence) = edition.occurrence()
                 && !occurrence.passes(&hook).unwrap_or(true)
@@ -236,10 +255,47 @@ impl Hub {
                 return Ok(Ok(Told::Refused));
             }
             let tries = u32::try_from(failures).unwrap_or(u32::MAX);
-            if self.pause(self.retry_delay(tries, None)).await.is_none() {
-                return Ok(Err(End::Later));
+            let due = Instant::now() + self.retry_delay(tries, None);
+            if let Err(end) = self.wait_until(due, replay).await? {
+                return Ok(Err(end));
             }
         }
+    }
+
+    /// Waits, as long as the replay shall go on.
+    async fn wait_until(
+        &self,
+        due: Instant,
+        replay: &Replay,
+    ) -> Result<Result<(), End>, StoreError> {
+        loop {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Ok(()));
+            }
+            if self.pause(left.min(LOOK_EVERY)).await.is_none() {
+                return Ok(Err(End::Later));
+            }
+            if let Err(end) = self.receiver(replay).await? {
+                return Ok(Err(end));
+            }
+        }
+    }
+
+    /// The hook of a replay, if that shall go on.
+    async fn receiver(&self, replay: &Replay) -> Result<Result<Hook, End>, StoreError> {
+        if self.stop.is_cancelled() {
+            return Ok(Err(End::Later));
+        }
+        let kept = self.store.replay(replay.id).await?;
+        if !kept.is_some_and(|kept| kept.is_running()) {
+            return Ok(Err(End::Off(ON_REQUEST)));
+        }
+        Ok(match self.store.hook(replay.hook).await? {
+            None => Err(End::Off(DELETED)),
+            Some(hook) if !hook.active => Err(End::Off(DISABLED)),
+            Some(hook) => Ok(hook),
+        })
     }
 
     /// Of each publication that was delivered to a hook since a time, whether the last delivery was taken.
@@ -262,8 +318,25 @@ impl Hub {
         }
     }
 
-    async fn keep(&self, replay: &Replay) -> Result<(), StoreError> {
-        let put = HookChange::PutReplay(replay.clone()).into();
+    fn stopped(&self, reason: &str) -> Progress {
+        Progress::Stopped {
+            at: self.clock.now(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Writes down how far a replay has come. One that was ended meanwhile has ended, here as there.
+    async fn write_down(&self, replay: &mut Replay) -> Result<(), StoreError> {
+        let _writer = self.replaying.lock().await;
+        let kept = self.store.replay(replay.id).await?;
+        if let Some(kept) = kept.filter(|kept| !kept.is_running()) {
+            replay.progress = kept.progress;
+        }
+        self.put_replay(replay.clone()).await
+    }
+
+    async fn put_replay(&self, replay: Replay) -> Result<(), StoreError> {
+        let put = HookChange::PutReplay(replay).into();
         self.store.commit(vec![put]).await
     }
 }

@@ -95,6 +95,7 @@ enum Route {
     Subscription(String),
     Deny(String),
     Hooks,
+    Replay(String),
     Repositories,
     Pleroma,
     Sources,
@@ -171,6 +172,7 @@ fn route() -> BoxedFilter<(Route,)> {
 fn api() -> BoxedFilter<(Route,)> {
     let routes = one_of([
         warp::path!("hooks" / ..).map(|| Route::Hooks).boxed(),
+        warp::path!("replays" / String).map(Route::Replay).boxed(),
         warp::path!("receipts" / String).map(Route::Receipt).boxed(),
         warp::path!("receipts" / String / "missing")
             .map(Route::Missing)
@@ -251,6 +253,9 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Repositories, _) => Ok(repos::handle(site, call).await),
         (Route::Pleroma, _) => pleroma::handle(site, call).await,
         (Route::Hooks, _) => hooks::handle(site, call).await,
+        (Route::Replay(id), "GET" | "HEAD") => hooks::replays::show(site, &call, &id).await,
+        (Route::Replay(id), "DELETE") => hooks::replays::stop(site, &call, &id).await,
+        (Route::Replay(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
         (Route::Sources, "GET" | "HEAD") => sources::list(site, &call).await,
         (Route::Source(name), "GET" | "HEAD") => sources::show(site, &call, &name).await,
         (Route::Source(name), "PUT") => sources::put(site, call, &name).await,

@@ -1,18 +1,21 @@
 //! `/api/v1/hooks/<id>/deliveries`: what a hook was sent, and what it answered.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use warp::http::StatusCode;
 
-use super::{find, view};
+use super::{DISABLED, find, view};
+use crate::dialect::socialgateway::PING;
 use crate::domain::attempt::{Failure, Outcome, Verdict};
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::event::EventName;
 use crate::domain::hook::Hook;
 use crate::domain::token::Role;
 use crate::domain::value::PublicationId;
+use crate::flow::errand::Errand;
 use crate::web::call::Call;
-use crate::web::problem::{Problem, json_answer, shown};
+use crate::web::problem::{Problem, empty_answer, json_answer, shown};
 use crate::web::query::{Page, Query};
 use crate::web::scan::scan;
 use crate::web::{Answer, Site};
@@ -58,19 +61,53 @@ pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem>
 /// One delivery, with its request and its response.
 pub async fn show(site: &Site, call: &Call, id: &str, delivery: &str) -> Result<Answer, Problem> {
     let hook = find(site, call, id, Role::Reader).await?;
+    let (delivery, own) = kept(site, &hook, delivery).await?;
+    let body = site.hub.request_body(&hook, &delivery, own).await?;
+    let answer = whole(&hook, delivery, body.as_deref());
+    Ok(json_answer(StatusCode::OK, &answer))
+}
+
+/// Has one made again, as the hook stands now; what comes of it stands in the list.
+pub async fn redeliver(
+    site: &Site,
+    call: &Call,
+    id: &str,
+    delivery: &str,
+) -> Result<Answer, Problem> {
+    let hook = find(site, call, id, Role::Manager).await?;
+    let (delivery, own) = kept(site, &hook, delivery).await?;
+    if !hook.active {
+        return Err(Problem::Unprocessable(DISABLED.to_owned()));
+    }
+    let is_ping = delivery.event.as_str() == PING;
+    if !is_ping
+        && site
+            .hub
+            .request_body(&hook, &delivery, own)
+            .await?
+            .is_none()
+    {
+        return Err(Problem::Unprocessable(format!(
+            "the event of this delivery is not kept any longer; see retention in the settings, and GET /{}/events/{} for the latest",
+            hook.source, delivery.event
+        )));
+    }
+    site.hub.run(Errand::Again(delivery.id), hook);
+    Ok(empty_answer(StatusCode::ACCEPTED))
+}
+
+/// A delivery of a hook, with what was kept of its body.
+async fn kept(site: &Site, hook: &Hook, delivery: &str) -> Result<(Delivery, Bytes), Problem> {
     let kept = match DeliveryId::parse(delivery) {
         Some(id) => site.hub.store.delivery(hook.id, id).await?,
         None => None,
     };
-    let (delivery, own) = kept.ok_or_else(|| {
+    kept.ok_or_else(|| {
         Problem::NotFound(format!(
             "there is no delivery {:?} of this hook, or no longer",
             shown(delivery)
         ))
-    })?;
-    let body = site.hub.request_body(&hook, &delivery, own).await?;
-    let answer = whole(&hook, delivery, body.as_deref());
-    Ok(json_answer(StatusCode::OK, &answer))
+    })
 }
 
 fn whole(hook: &Hook, delivery: Delivery, body: Option<&[u8]>) -> Value {

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod draft;
+pub mod replays;
 mod view;
 
 use serde_json::json;
@@ -27,6 +28,8 @@ use crate::store::StoreError;
 
 /// The largest body of a request here, in bytes.
 const BODY_MAX_BYTES: usize = 256 * 1024;
+/// Why a hook is told of nothing again.
+const DISABLED: &str = "this hook is disabled, and nothing is sent to it; enable it first, with POST /api/v1/hooks/<id>/enable";
 
 /// Whatever stands at and below `/api/v1/hooks`.
 pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
@@ -52,6 +55,14 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
         ("GET" | "HEAD", [id, "deliveries", delivery]) => {
             deliveries::show(site, &call, id, delivery).await
         }
+        ("POST", [id, "deliveries", delivery, "redeliver"]) => {
+            deliveries::redeliver(site, &call, id, delivery).await
+        }
+        (_, [_, "deliveries", _, "redeliver"]) => Err(Problem::Method("POST")),
+        ("POST", [id, "replay"]) => replays::begin(site, call, id).await,
+        (_, [_, "replay"]) => Err(Problem::Method("POST")),
+        ("GET" | "HEAD", [id, "replays"]) => replays::list(site, &call, id).await,
+        (_, [_, "replays"]) => Err(Problem::Method("GET, HEAD")),
         (_, [_, "deliveries"] | [_, "deliveries", _]) => Err(Problem::Method("GET, HEAD")),
         _ => Err(Problem::NotFound(
             "there is nothing here; the hooks are at /api/v1/hooks".into(),
