@@ -3,11 +3,14 @@
 
 pub mod check;
 mod client;
+mod deliveries;
 mod discover;
 mod events;
+mod hooks;
 mod listen;
 mod publish;
 mod remote;
+mod replay;
 mod serve;
 mod signals;
 mod sources;
@@ -47,7 +50,7 @@ pub struct Cli {
     verb: Verb,
 }
 
-/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the three after them
+/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the six after them
 /// keep one that runs, the last two move the
 /// data of a hub that is stopped.
 #[derive(Debug, Subcommand)]
@@ -82,6 +85,15 @@ enum Verb {
     /// Give out tokens of a hub, and take them back
     #[command(after_help = tokens::EXAMPLE)]
     Tokens(tokens::TokensArgs),
+    /// Show, make, change and end the hooks of a hub
+    #[command(after_help = hooks::EXAMPLE)]
+    Hooks(hooks::HooksArgs),
+    /// Show what a hook was sent, and send one of it again
+    #[command(after_help = deliveries::EXAMPLE)]
+    Deliveries(deliveries::DeliveriesArgs),
+    /// Send a hook once more what its source has raised
+    #[command(after_help = replay::EXAMPLE)]
+    Replay(replay::ReplayArgs),
     /// Write all subscriptions of a stopped hub as JSON lines
     #[command(after_help = transfer::EXPORT_EXAMPLE)]
     Export(transfer::ExportArgs),
@@ -113,6 +125,9 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Sources(args) => sources::run(&args).await,
             Verb::Events(args) => events::run(&args).await,
             Verb::Tokens(args) => tokens::run(&args).await,
+            Verb::Hooks(args) => hooks::run(&args).await,
+            Verb::Deliveries(args) => deliveries::run(&args).await,
+            Verb::Replay(args) => replay::run(&args).await,
             Verb::Export(args) => transfer::export(&args).await,
             Verb::Import(args) => transfer::import(&args).await,
         }

@@ -91,7 +91,7 @@ impl<'a> Remote<'a> {
             .with_context(|| format!("{url} does not answer as a Fanfare hub does"))
     }
 
-    /// All items of a list, page after page.
+    /// All items of a list, page after page; `path` may have a query.
     ///
     /// # Errors
     /// As `ask`.
@@ -100,7 +100,8 @@ impl<'a> Remote<'a> {
         let mut after: Option<String> = None;
         loop {
             let query = after.map_or_else(String::new, |after| {
-                let mut query = url::form_urlencoded::Serializer::new("?".to_owned());
+                let start = if path.contains('?') { "&" } else { "?" };
+                let mut query = url::form_urlencoded::Serializer::for_suffix(start.to_owned(), 1);
                 query.append_pair("after", &after).finish()
             });
             let page = self

@@ -44,6 +44,16 @@ impl Scene {
             .expect(202);
     }
 
+    /// Raises an event that the hook does not ask for; when it was accepted.
+    async fn other(&self) -> String {
+        let raised = self.hub.raise("/blog/events/other", &json!({})).await;
+        let receipt = self
+            .at(self.hub.path_of(raised.expect(202).location()))
+            .await;
+        let at = receipt["accepted_at"].as_str();
+        at.expect("a time").to_owned()
+    }
+
     async fn hook(&self) -> u64 {
         let wish =
             json!({ "source": "blog", "url": self.receiver.url("/hook"), "events": ["posted"] });
@@ -105,17 +115,12 @@ impl Scene {
 async fn a_new_hook_gets_what_was_raised_before_it_was_there() {
     let scene = Scene::start(Duration::ZERO, "100ms").await;
     scene.raise(0..3).await;
-    let other = json!({ "n": 99 });
-    let path = "/blog/events/other";
-    scene.hub.raise(path, &other).await.expect(202);
-    // Ids are a millisecond apart at least, so that a time can stand between them.
+    let first = scene.other().await;
+    // So that a time stands between those before and those after.
     let since = eventually("a later time", async || {
-        let receipt = scene.hub.raise(path, &other).await.expect(202);
-        let receipt = scene.at(scene.hub.path_of(receipt.location())).await;
-        receipt["accepted_at"].as_str().map(str::to_owned)
+        Some(scene.other().await).filter(|at| *at > first)
     })
     .await;
-    tokio::time::sleep(Duration::from_millis(5)).await;
     scene.raise(3..5).await;
     let hook = scene.hook().await;
 
@@ -123,9 +128,10 @@ async fn a_new_hook_gets_what_was_raised_before_it_was_there() {
     let done = scene.ended(&path).await;
     assert_eq!(done["state"], "finished", "{done}");
     assert_eq!(
-        (&done["seen"], &done["delivered"], &done["failed"]),
-        (&json!(7), &json!(5), &json!(0))
+        (&done["delivered"], &done["failed"]),
+        (&json!(5), &json!(0))
     );
+    assert!(done["seen"].as_u64() >= Some(7), "the others are seen too");
     assert!(done["ended_at"].is_string() && done["reason"].is_null());
     assert_eq!(scene.arrived(), [0, 1, 2, 3, 4]);
 
@@ -223,19 +229,7 @@ async fn a_replay_tells_how_far_it_is_and_stops_at_once() {
 }
 
 #[tokio::test]
-async fn a_replay_that_waits_for_its_receiver_can_be_stopped() {
-    let scene = Scene::start(Duration::ZERO, "1h").await;
-    scene.status.store(500, Ordering::SeqCst);
-    scene.raise(0..2).await;
-    let hook = scene.hook().await;
-    let path = scene.replay(hook, &json!({ "since": "1h" })).await;
-    // One attempt is all that this schedule has for a replay: each event fails once.
-    let done = scene.ended(&path).await;
-    assert_eq!(
-        (&done["failed"], &done["state"]),
-        (&json!(2), &json!("finished"))
-    );
-
+async fn a_replay_that_waits_for_its_receiver_ends_with_its_hook() {
     let scene = Scene::start(Duration::ZERO, "1h,1h").await;
     scene.status.store(500, Ordering::SeqCst);
     scene.raise(0..2).await;
