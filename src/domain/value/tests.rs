@@ -145,3 +145,19 @@ proptest! {
         prop_assert_eq!(TargetId::parse(&target.to_string()), Some(target));
     }
 }
+
+#[test]
+fn a_time_is_read_as_it_is_written() {
+    for (text, time) in [
+        ("2026-11-22T19:00:00.250Z", Some(1_795_374_000_250)),
+        ("2026-11-22T20:00:00+01:00", Some(1_795_374_000_000)),
+        ("1970-01-01T00:00:00Z", Some(0)),
+        ("1969-12-31T23:59:59Z", None),
+        ("2026-11-22", None),
+        ("2h", None),
+    ] {
+        assert_eq!(Timestamp::parse(text), time.map(Timestamp), "{text}");
+    }
+    let now = Timestamp(1_795_374_000_250);
+    assert_eq!(Timestamp::parse(&now.to_string()), Some(now));
+}
