@@ -17,6 +17,7 @@ use super::pulse::Activity;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
 use crate::domain::delivery::{Delivery, DeliveryId, Request, kept_headers};
 use crate::domain::hook::Hook;
+use crate::domain::value::Timestamp;
 use crate::net::sender::Exchange;
 use crate::store::{Recipient, Target};
 
@@ -79,21 +80,34 @@ impl Hub {
         };
         let took = began.elapsed();
         self.work.pulse.beat(Activity::Delivery, at.plus(took));
-        self.gates.record(permit.gate(), &outcome, took);
-        drop(permit);
-        self.meters.attempt(&outcome, took);
-        log(edition, target, &outcome, took);
-        let attempt = Attempt {
-            at,
-            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            outcome,
-        };
+        let attempt = self.conclude(edition, target, permit, at, took, outcome);
         if let Some((hook, asked)) = hook
             && let Some(note) = note(edition, hook, attempt.clone(), asked, &headers, false)
         {
             self.diary.note(note).await;
         }
         attempt
+    }
+
+    /// An attempt is over: its slot is free, and the circuit, the meters and the log know how it ended.
+    pub(super) fn conclude(
+        &self,
+        edition: &Edition,
+        target: &Target,
+        permit: Permit,
+        at: Timestamp,
+        took: Duration,
+        outcome: Outcome,
+    ) -> Attempt {
+        self.gates.record(permit.gate(), &outcome, took);
+        drop(permit);
+        self.meters.attempt(&outcome, took);
+        log(edition, target, &outcome, took);
+        Attempt {
+            at,
+            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            outcome,
+        }
     }
 }
 

@@ -44,14 +44,7 @@ impl Hub {
         let began = Instant::now();
         let Exchange { outcome, headers } = self.transmit(rendered, hook.verify_tls).await;
         let took = began.elapsed();
-        self.gates.record(permit.gate(), &outcome, took);
-        drop(permit);
-        self.meters.attempt(&outcome, took);
-        let attempt = Attempt {
-            at,
-            millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            outcome,
-        };
+        let attempt = self.conclude(edition, &target, permit, at, took, outcome);
         if let Some(note) = note(edition, hook, attempt.clone(), asked, &headers, redelivery) {
             self.diary.note(note).await;
         }

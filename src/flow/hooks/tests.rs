@@ -1,3 +1,5 @@
+//! The desk on a real store: what is made, edited and ended, and what is refused.
+
 use tempfile::TempDir;
 
 use super::*;

@@ -8,8 +8,6 @@ use crate::web::Answer;
 use crate::web::problem::{Problem, json_answer};
 use warp::http::StatusCode;
 
-/// Where the hub's own documentation of this API is.
-const DOCUMENTATION: &str = "docs/socialgateway.md";
 /// What is said of a URL that is none, to the letter.
 const BAD_URL: &str = "The URL you've entered is not valid. Please make sure that you encode all special characters first";
 
@@ -83,7 +81,8 @@ impl Refusal {
                 (problem.status(), json!({ "message": message }))
             }
         };
-        told["documentation_url"] = format!("{base}{DOCUMENTATION}").into();
+        // The hub's page for people: the only documentation that it serves.
+        told["documentation_url"] = base.into();
         let mut answer = json_answer(status, &told);
         if let Self::Other(problem) = self {
             // Its headers, such as WWW-Authenticate, and what it logs.

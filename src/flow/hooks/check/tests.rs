@@ -1,3 +1,5 @@
+//! The checks of a hook, on values alone: each mistake is found, and nothing makes them panic.
+
 use proptest::prelude::*;
 
 use super::*;
