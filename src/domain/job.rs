@@ -105,7 +105,9 @@ pub struct Fanout {
     pub members: Vec<TopicId>,
     /// The last target visited.
     pub cursor: Cursor,
-    /// Visited targets whose delivery is still open: after a crash they are tried again.
+    /// Visited targets whose delivery is still open: after a crash they are tried again. Written down topic by topic, as
+    /// most of them are of one, and there may be thousands.
+    #[serde(with = "by_topic")]
     pub open: Vec<TargetId>,
     /// What has been counted up to the cursor.
     pub tally: Tally,
@@ -154,4 +156,41 @@ pub struct Backlog {
     pub entries: u64,
     /// The sum of their sizes, in bytes.
     pub bytes: u64,
+}
+
+/// Targets, each topic written once.
+mod by_topic {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    use super::{CallbackId, TargetId, TopicId};
+
+    type ByTopic = BTreeMap<TopicId, Vec<CallbackId>>;
+
+    pub(super) fn serialize<S: Serializer>(
+        targets: &[TargetId],
+        out: S,
+    ) -> Result<S::Ok, S::Error> {
+        let mut topics = ByTopic::new();
+        for target in targets {
+            topics
+                .entry(target.topic)
+                .or_default()
+                .push(target.callback);
+        }
+        topics.serialize(out)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<TargetId>, D::Error> {
+        let topics = ByTopic::deserialize(from)?;
+        let targets = topics.into_iter().flat_map(|(topic, callbacks)| {
+            callbacks
+                .into_iter()
+                .map(move |callback| TargetId { topic, callback })
+        });
+        Ok(targets.collect())
+    }
 }

@@ -123,7 +123,7 @@ impl Hub {
             return Ok(ControlFlow::Break(()));
         }
         // The origin's slot comes after the room, so that nobody keeps it from others while waiting.
-        let place = acquire(&self.swift).await;
+        let place = acquire(&self.places.swift).await;
         let _room = acquire(&self.room).await;
         let now = self.clock.now();
         let Some(permit) = gate.pass_or_park(|| wake_up(target.id, now)) else {

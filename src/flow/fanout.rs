@@ -16,14 +16,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use super::Hub;
+use super::dispatch::Dispatch;
 use super::pulse::Activity;
 use super::recover::Known;
-use super::round::{Call, Carrier, acquire, wait, waiting};
+use super::round::{Call, Carrier, wait, waiting};
 use crate::domain::job::{Cursor, Fanout, Job};
 use crate::domain::value::{CallbackId, Timestamp, TopicId};
 use crate::store::{Change, StoreError, Target};
@@ -38,8 +38,6 @@ const GRACE: Duration = Duration::from_millis(10);
 const PAGE: usize = 1_000;
 /// Targets sent to their backlogs at a time.
 const WAITS: usize = 500;
-/// The most targets of one round; fewer while there are places to begin at once.
-const ROUND: usize = 16;
 
 /// A fan-out under way.
 struct Run {
@@ -47,8 +45,7 @@ struct Run {
     carrier: Arc<Carrier>,
     job: Fanout,
     known: Known,
-    /// Targets that are served next.
-    round: Vec<Call>,
+    dispatch: Dispatch,
     /// Targets that go to their backlog with the next flush.
     waits: Vec<Wait>,
     checkpoint_due: Instant,
@@ -77,12 +74,13 @@ impl Hub {
             self.store.commit(vec![done]).await?;
             return Ok(Vec::new());
         };
+        let carrier = Carrier::new(Arc::clone(self), edition, job.tally);
         let mut run = Run {
             hub: Arc::clone(self),
-            carrier: Carrier::new(Arc::clone(self), edition, job.tally),
+            dispatch: Dispatch::new(Arc::clone(self), Arc::clone(&carrier)),
+            carrier,
             job,
             known,
-            round: Vec::new(),
             waits: Vec::new(),
             checkpoint_due: Instant::now() + CHECKPOINT_AFTER,
             writing: None,
@@ -119,6 +117,7 @@ impl Run {
             self.job.cursor.after = None;
             self.pass();
         }
+        self.dispatch.send_all().await;
         true
     }
 
@@ -165,12 +164,11 @@ impl Run {
                 return false;
             }
             let callback = target.id.callback;
-            self.visit(target);
+            let call = self.visit(target);
             self.job.cursor.after = Some(callback);
             self.pass();
-            if let Some(place) = self.place().await {
-                let calls = std::mem::replace(&mut self.round, Vec::with_capacity(ROUND));
-                self.carrier.send(calls, place);
+            if let Some(call) = call {
+                self.dispatch.add(call).await;
             }
             if self.waits.len() >= WAITS && !self.flush_waits().await {
                 return false;
@@ -182,13 +180,13 @@ impl Run {
                 return false;
             }
         }
-        self.send_round().await;
+        self.dispatch.send_known().await;
         true
     }
 
     /// Lets deliveries end before there are more. Nobody who was visited waits for that. False if the process stops.
     async fn pause(&mut self) -> bool {
-        self.send_round().await;
+        self.dispatch.send_all().await;
         if !self.flush_waits().await {
             return false;
         }
@@ -204,22 +202,16 @@ impl Run {
         self.carrier.ledger.count(passed);
     }
 
-    async fn send_round(&mut self) {
-        if !self.round.is_empty() {
-            let place = acquire(&self.hub.swift).await;
-            self.carrier.send(std::mem::take(&mut self.round), place);
-        }
-    }
-
-    fn visit(&mut self, target: Target) {
+    /// Takes care of a target: a call to it, if it is to be called now.
+    fn visit(&mut self, target: Target) -> Option<Call> {
         let now = self.hub.clock.now();
         let accepted_at = self.carrier.publication().accepted_at;
         if !target.receives(accepted_at, now) {
-            return;
+            return None;
         }
         let gate = self.hub.gates.of(target.callback().origin());
         let (in_turn, due) = match target.hook() {
-            Some(hook) if !self.carrier.concerns(hook) => return,
+            Some(hook) if !self.carrier.concerns(hook) => return None,
             // Its backlog is the only way that keeps its order, or its rate.
             Some(hook) if hook.ordered || hook.rate.is_some() => {
                 self.hub.turns.announce(target.id);
@@ -235,23 +227,15 @@ impl Run {
             ..self.job.cursor
         });
         self.carrier.ledger.visit(target.id, due.is_none());
-        match due {
-            None => self.round.push(Call { target, gate }),
-            Some(due) => self.waits.push(Wait {
-                target,
-                due,
-                in_turn,
-            }),
-        }
-    }
-
-    /// A place for the round to begin: one that is free, or if the round is full the next that becomes free.
-    async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        match self.round.len() {
-            0 => None,
-            ROUND.. => Some(acquire(&self.hub.swift).await),
-            _ => Arc::clone(&self.hub.swift).try_acquire_owned().ok(),
-        }
+        let Some(due) = due else {
+            return Some(Call { target, gate });
+        };
+        self.waits.push(Wait {
+            target,
+            due,
+            in_turn,
+        });
+        None
     }
 
     fn is_checkpoint_due(&self) -> bool {
@@ -371,7 +355,7 @@ impl Drop for Run {
         let now = self.hub.clock.now();
         let waits = self.waits.iter().filter(|wait| wait.in_turn);
         let targets = waits.map(|wait| &wait.target);
-        for target in targets.chain(self.round.iter().map(|call| &call.target)) {
+        for target in targets.chain(self.dispatch.calls().map(|call| &call.target)) {
             self.hub.end_turn(target.id, now);
         }
     }

@@ -57,6 +57,8 @@ pub struct Gate {
     stragglers: Arc<Semaphore>,
     /// A waiter has lost patience since a slot was last free at once.
     crowded: AtomicBool,
+    /// Somebody is finding out whether it answers.
+    explored: AtomicBool,
     /// The usual latency, in microseconds: a moving average over answers.
     latency: AtomicU32,
     circuit: Mutex<Circuit>,
@@ -98,6 +100,7 @@ impl Gates {
                 slots: Arc::new(Semaphore::new(self.rules.per_origin)),
                 stragglers: Arc::new(Semaphore::new(self.rules.per_origin * STRAGGLERS)),
                 crowded: AtomicBool::new(false),
+                explored: AtomicBool::new(false),
                 latency: AtomicU32::new(0),
                 circuit: Mutex::default(),
                 parked: Mutex::default(),
@@ -128,6 +131,7 @@ impl Gates {
 
     /// Tells the circuit how a request ended.
     pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
+        gate.explored.store(false, Ordering::Relaxed);
         let mut circuit = lock(&gate.circuit);
         *circuit = if outcome.blames_origin() && self.rules.circuit_failures > 0 {
             circuit.failed(
@@ -201,6 +205,17 @@ impl Gate {
                 None
             }
         }
+    }
+
+    /// Whether it has answered, and has not failed to since.
+    pub fn is_known(&self) -> bool {
+        let failed = !matches!(*lock(&self.circuit), Circuit::Closed { failures: 0 });
+        !failed && self.latency.load(Ordering::Relaxed) > 0
+    }
+
+    /// True for the first who asks since a request last ended: it is the one to find out whether the origin answers.
+    pub fn explore(&self) -> bool {
+        !self.explored.swap(true, Ordering::Relaxed)
     }
 
     /// How long to wait for an answer before the request counts as a straggler.

@@ -16,6 +16,7 @@ mod backlog;
 pub mod clock;
 mod deliver;
 mod diary;
+mod dispatch;
 mod editions;
 pub mod errand;
 mod fanout;
@@ -59,6 +60,7 @@ use tokio_util::task::TaskTracker;
 
 use self::clock::{Clock, jitter};
 use self::diary::Diary;
+use self::dispatch::Places;
 use self::editions::Editions;
 use self::gate::{GateRules, Gates};
 pub use self::meters::Gauge;
@@ -89,8 +91,6 @@ use crate::store::{Change, SharedStore, StoreError};
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Fan-outs that run side by side.
 const FANOUTS: usize = 64;
-/// Deliveries to receivers that answer at once. Measured: with more, the same requests cost more (`cargo bench --bench sender`).
-const SWIFT_DELIVERIES: usize = 96;
 /// Callbacks that are asked side by side.
 const VERIFICATIONS: usize = 256;
 
@@ -178,8 +178,8 @@ pub struct Hub {
     /// Room for deliveries in flight, of all fan-outs and backlogs together. Who needs a place, room and a slot of an origin
     /// takes them in this order: else two could wait for each other.
     room: Arc<Semaphore>,
-    /// Places for deliveries whose receivers answer at once.
-    swift: Arc<Semaphore>,
+    /// Places for deliveries that begin.
+    places: Places,
     /// Of each topic the newest fetch that has not begun, and when it is due: further pings share it.
     fetches: DashMap<TopicId, (PublicationId, Timestamp)>,
     /// Subscriptions that have been asked to stay, with the verification that was about to lapse.
@@ -268,7 +268,7 @@ impl Hub {
             turns: Turns::default(),
             editions: Editions::default(),
             room: Arc::new(Semaphore::new(delivery.concurrency)),
-            swift: Arc::new(Semaphore::new(SWIFT_DELIVERIES)),
+            places: Places::default(),
             fetches: DashMap::new(),
             refreshed: DashMap::new(),
             verdicts: Verdicts::default(),

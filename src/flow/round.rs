@@ -11,14 +11,18 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use std::vec::IntoIter;
 
 use futures_util::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Hub;
 use super::deliver::Patience;
+use super::dispatch::{Places, ROUND};
 use super::editions::Edition;
 use super::gate::{Gate, Permit};
 use super::ledger::{Landing, Ledger};
@@ -39,6 +43,8 @@ pub(super) struct Carrier {
     edition: Arc<Edition>,
     pub(super) ledger: Ledger,
     rounds: TaskTracker,
+    /// Rounds of known receivers that have a call to begin, or one that may be answered at once.
+    swift: TaskTracker,
 }
 
 /// A target whose turn it is, and the gate of its origin.
@@ -52,6 +58,7 @@ struct Round {
     calls: IntoIter<Call>,
     room: Option<OwnedSemaphorePermit>,
     _place: OwnedSemaphorePermit,
+    _first: Option<TaskTrackerToken>,
 }
 
 impl Carrier {
@@ -62,6 +69,7 @@ impl Carrier {
             edition,
             ledger: Ledger::new(tally),
             rounds: TaskTracker::new(),
+            swift: TaskTracker::new(),
         })
     }
 
@@ -81,15 +89,46 @@ impl Carrier {
         })
     }
 
-    /// Serves these targets, which are open in the ledger. `place` is one of the hub's swift ones.
+    /// Serves these targets, whose origins are known, and which are open in the ledger. `place` is one of the hub's for those who may begin.
     pub(super) fn send(self: &Arc<Self>, calls: Vec<Call>, place: OwnedSemaphorePermit) {
+        let first = self.swift.token();
+        self.start(calls, place, Some(first));
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        calls: Vec<Call>,
+        place: OwnedSemaphorePermit,
+        first: Option<TaskTrackerToken>,
+    ) {
         let round = Round {
             carrier: Arc::clone(self),
             calls: calls.into_iter(),
             room: None,
             _place: place,
+            _first: first,
         };
         round.start();
+    }
+
+    /// Serves those who let others go first, and who wait for them so long at most.
+    pub(super) fn send_after(self: &Arc<Self>, calls: Vec<Call>, wait: Duration) {
+        if calls.is_empty() {
+            return;
+        }
+        let carrier = Arc::clone(self);
+        let many = calls.len().div_ceil(Places::STRANGERS).min(ROUND);
+        let mut calls = calls.into_iter();
+        let sending = async move {
+            carrier.swift.close();
+            // Those who are still not through are slow.
+            let _ = timeout(wait, carrier.swift.wait()).await;
+            while calls.len() > 0 {
+                let place = acquire(&carrier.hub.places.strangers).await;
+                carrier.start(calls.by_ref().take(many).collect(), place, None);
+            }
+        };
+        self.hub.tracker.spawn(self.rounds.track_future(sending));
     }
 
     /// Waits until every round that has been sent is over.

@@ -16,6 +16,9 @@ use crate::domain::publication::Publication;
 use crate::domain::receipt::Receipt;
 use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
 
+/// Room that is made for a page at once, in rows.
+const AT_ONCE: usize = 1_000;
+
 /// The rows as they stand while a read lasts.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
@@ -69,7 +72,7 @@ impl View<'_> {
     ) -> Result<Vec<T>> {
         let prefix = span.group.prefix();
         let bytes = |key: &Option<Key>| key.as_ref().map(Key::bytes);
-        let mut page = Vec::new();
+        let mut page = Vec::with_capacity(span.limit.min(AT_ONCE));
         let mut take = |row: Result<(::sled::IVec, ::sled::IVec)>| {
             let (key, value) = row?;
             page.extend(made(&key, &value)?);

@@ -12,15 +12,15 @@ use super::journal::Journaled;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::EventName;
 use crate::domain::hook::HookHealth;
-use crate::domain::job::Job;
+use crate::domain::job::{Backlog, Cursor, Deny, Fanout, Fetch, Job, Verify};
 use crate::domain::publication::Publication;
-use crate::domain::receipt::{Bundle, Missing, Receipt};
+use crate::domain::receipt::{Bundle, Missing, Receipt, Tally};
 use crate::domain::replay::Replay;
 use crate::domain::source::Source;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
 use crate::domain::topic::{Hosted, Topic};
-use crate::domain::value::{PublicationId, Timestamp, TopicUrl};
+use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicId, TopicUrl};
 
 /// Why bytes are not the record that should be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,7 +79,6 @@ impl Record for EventName {}
 impl Record for HookHealth {}
 impl Record for HookRow {}
 impl Record for Hosted {}
-impl Record for Job {}
 impl Record for Missing {}
 impl Record for PublicationId {}
 impl Record for Receipt {}
@@ -91,6 +90,54 @@ impl Record for Token {}
 impl Record for Topic {}
 impl Record for Waiting {}
 impl Record for u64 {}
+
+impl Record for Job {
+    const TAG: u8 = 1;
+
+    fn decode_older(tag: u8, shape: &[u8]) -> Result<Self, RecordError> {
+        match tag {
+            0 => whole::<JobV1>(shape).map(Self::from),
+            tag => Err(RecordError::Version(tag, Self::TAG)),
+        }
+    }
+}
+
+/// A job, when a fan-out listed each open target with its topic.
+#[derive(Serialize, Deserialize)]
+enum JobV1 {
+    Verify(Verify),
+    Deny(Deny),
+    Fetch(Fetch),
+    Fanout(FanoutV1),
+    Backlog(Backlog),
+}
+
+#[derive(Serialize, Deserialize)]
+struct FanoutV1 {
+    publication: PublicationId,
+    members: Vec<TopicId>,
+    cursor: Cursor,
+    open: Vec<TargetId>,
+    tally: Tally,
+}
+
+impl From<JobV1> for Job {
+    fn from(old: JobV1) -> Self {
+        match old {
+            JobV1::Verify(job) => Self::Verify(job),
+            JobV1::Deny(job) => Self::Deny(job),
+            JobV1::Fetch(job) => Self::Fetch(job),
+            JobV1::Fanout(old) => Self::Fanout(Fanout {
+                publication: old.publication,
+                members: old.members,
+                cursor: old.cursor,
+                open: old.open,
+                tally: old.tally,
+            }),
+            JobV1::Backlog(job) => Self::Backlog(job),
+        }
+    }
+}
 
 impl Record for Journaled {
     const TAG: u8 = 1;

@@ -8,9 +8,10 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::super::Settings;
+use super::super::dispatch::Places;
 use super::super::round::{wait, waiting};
 use super::super::tests::{fanout, hub_with, publication, subscriber};
-use super::super::{SWIFT_DELIVERIES, Settings};
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
 use crate::domain::value::PublicationId;
@@ -107,7 +108,7 @@ async fn an_attempt_waits_for_room_and_keeps_no_slot_of_its_origin() {
     let (room, all) = (Arc::clone(&hub.room), all_room(hub));
     let taken = room.acquire_many_owned(all).await.expect("the room");
     let run = scene.run();
-    let it_waits = || hub.swift.available_permits() < SWIFT_DELIVERIES || run.is_finished();
+    let it_waits = || hub.places.swift.available_permits() < Places::SWIFT || run.is_finished();
     eventually("the attempt", it_waits).await;
     let gate = hub.gates.of(scene.target.callback().origin());
     let slots = (0..hub.settings.delivery.per_origin).map(|_| gate.try_pass());
@@ -133,7 +134,7 @@ async fn who_is_parked_holds_no_room() {
     scene.run().await.expect("no panic");
     assert!(!scene.is_settled().await);
     assert_eq!(hub.room.available_permits(), all_room(hub) as usize);
-    assert_eq!(hub.swift.available_permits(), SWIFT_DELIVERIES);
+    assert_eq!(hub.places.swift.available_permits(), Places::SWIFT);
     drop(taken);
 }
 

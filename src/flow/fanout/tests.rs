@@ -8,9 +8,8 @@ use super::super::tests::{fanout, hub, publication, subscriber, topic};
 use super::*;
 use crate::domain::job::JobId;
 use crate::domain::receipt::Stage;
-use crate::domain::value::TargetId;
 
-const TARGETS: usize = 4_000;
+const TARGETS: usize = 6_000;
 /// The largest value that the store should have to keep, in bytes.
 const LARGE: usize = 64 << 10;
 
@@ -51,5 +50,5 @@ async fn a_checkpoint_stays_small_though_everybody_is_slow() {
     assert_eq!(receipt.stage, Stage::Visited);
     assert_eq!((receipt.tally.targets, receipt.tally.backlog), (all, all));
     assert!(largest > 1_000, "they were slow: {largest}");
-    assert!(largest * size_of::<TargetId>() < LARGE, "{largest}");
+    assert!(largest * size_of::<CallbackId>() < LARGE, "{largest}");
 }

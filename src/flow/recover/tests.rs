@@ -1,6 +1,7 @@
 //! What a fan-out counts, and where it goes on, when it runs again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -152,9 +153,16 @@ async fn a_fanout_that_was_cut_short_goes_on_from_its_checkpoint_and_keeps_nobod
         .commit(vec![Change::Put(Job::Fanout(job.clone()))])
         .await
         .expect("a commit");
-    // There is no place to begin a round, so all three stand in one that is not sent.
-    let places = u32::try_from(hub.swift.available_permits()).expect("a few");
-    let places = Arc::clone(&hub.swift)
+    // There is no place to begin a round, so all three, whose origin is known, stand in one that is not sent.
+    let gate = hub.gates.of(three[0].subscription.callback.origin());
+    let answer = Outcome::Answered {
+        status: 200,
+        retry_after: None,
+        excerpt: String::new(),
+    };
+    hub.gates.record(&gate, &answer, Duration::from_millis(1));
+    let places = u32::try_from(hub.places.swift.available_permits()).expect("a few");
+    let places = Arc::clone(&hub.places.swift)
         .acquire_many_owned(places)
         .await
         .expect("open");

@@ -168,10 +168,10 @@ async fn a_row_that_cannot_be_read_is_set_aside_and_the_rest_goes_on() {
 async fn a_folder_of_a_newer_version_is_refused_in_words() {
     let folder = tempfile::tempdir().expect("a folder");
     drop(open(&folder));
-    plant(&folder, &Key::Format, &3_u64.encode());
+    plant(&folder, &Key::Format, &4_u64.encode());
     let error = SledStore::open(folder.path(), options()).err();
     let error = error.expect("refused").to_string();
-    assert!(error.contains("format 3"), "{error}");
+    assert!(error.contains("format 4"), "{error}");
     assert!(error.contains("newer version"), "{error}");
 }
 
@@ -209,7 +209,7 @@ async fn a_folder_of_an_older_version_is_taken_over() {
     let raw = ::sled::Config::new().path(folder.path()).open();
     let raw = raw.expect("the raw database");
     let format = raw.get(Key::Format.bytes()).expect("a read");
-    assert_eq!(format.as_deref(), Some(&*2_u64.encode()));
+    assert_eq!(format.as_deref(), Some(&*3_u64.encode()));
     assert_eq!(raw.get(Key::BodyChunk(id(1), 0).bytes()), Ok(None));
 }
 
