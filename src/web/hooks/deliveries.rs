@@ -36,7 +36,7 @@ struct Item {
 
 /// The deliveries of a hook, newest first.
 pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
-    let hook = find(site, call, id, Role::Reader).await?;
+    let hook = find(site, call, id, Role::Manager).await?;
     let known = ["before", "status", "limit"];
     let query = Query::read(call.query.as_deref(), &known).await?;
     let before = query.parsed("before", DeliveryId::parse, "the next of a page")?;
@@ -60,7 +60,7 @@ pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem>
 
 /// One delivery, with its request and its response.
 pub async fn show(site: &Site, call: &Call, id: &str, delivery: &str) -> Result<Answer, Problem> {
-    let hook = find(site, call, id, Role::Reader).await?;
+    let hook = find(site, call, id, Role::Manager).await?;
     let (delivery, own) = kept(site, &hook, delivery).await?;
     let body = site.hub.request_body(&hook, &delivery, own).await?;
     let answer = whole(&hook, delivery, body.as_deref());
