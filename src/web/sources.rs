@@ -150,7 +150,9 @@ impl From<SourceError> for Problem {
     fn from(error: SourceError) -> Self {
         match error {
             SourceError::Own => Self::Forbidden(error.to_string()),
-            SourceError::HasHooks { .. } => Self::Conflict(error.to_string()),
+            SourceError::HasHooks { .. } | SourceError::Needed { .. } => {
+                Self::Conflict(error.to_string())
+            }
             SourceError::Store(error) => Self::Store(error),
         }
     }

@@ -1,6 +1,6 @@
 //! `/api/v1/hooks`: hooks of every dialect are listed, made, edited, tried out and ended. In: JSON. Out: JSON.
 
-mod deliveries;
+pub mod deliveries;
 mod draft;
 pub mod replays;
 pub mod view;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use url::Url;
 use warp::http::{StatusCode, header};
 
-use super::config::Given;
+use super::config::{Given, check_length};
 use super::declared;
 use super::{Refusal, Result};
 use crate::dialect::service;
@@ -114,6 +114,7 @@ async fn take(site: &Site, call: &Call, fields: &Fields, topic: Topic) -> Result
     };
     let mode = needed("hub.mode")?;
     let callback = needed("hub.callback")?;
+    check_length("hub.callback", callback, &site.limits)?;
     let receiver = receiver(site, callback, topic.content_type)?;
     let known = known(site, &topic, &pattern, &receiver).await?;
     // A request for one event changes the hook for all of its events.

@@ -13,6 +13,7 @@ use crate::domain::attempt::Outcome;
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::flow::errand::Errand;
 use crate::web::Answer;
+use crate::web::hooks::deliveries::unrepeatable;
 use crate::web::hooks::view;
 use crate::web::problem::json_answer;
 use crate::web::scan::scan;
@@ -81,7 +82,10 @@ impl Visit<'_> {
         let hook = self.hook(id).await?;
         let id = DeliveryId::parse(delivery).ok_or(Refusal::NotFound)?;
         let kept = self.site.hub.store.delivery(hook.id, id).await?;
-        kept.ok_or(Refusal::NotFound)?;
+        let (delivery, _) = kept.ok_or(Refusal::NotFound)?;
+        if let Some(why) = unrepeatable(self.site, &hook, &delivery).await? {
+            return Err(Refusal::custom(why));
+        }
         self.site.hub.run(Errand::Again(id), hook);
         Ok(json_answer(StatusCode::ACCEPTED, &json!({})))
     }

@@ -128,7 +128,8 @@ impl Visit<'_> {
     async fn create(mut self) -> Result<Answer> {
         let object = self.body().await?;
         let name = object.member::<String>("name").map_err(Refusal::wrong)?;
-        let given = Given::read(&object)?.ok_or_else(|| Refusal::missing("config"))?;
+        let given =
+            Given::read(&object, &self.site.limits)?.ok_or_else(|| Refusal::missing("config"))?;
         let name = name.ok_or_else(|| Refusal::missing("name"))?;
         let events = events(&object, "events")?;
         let events = events.unwrap_or_else(|| vec![default_event()]);
@@ -162,7 +163,7 @@ impl Visit<'_> {
     async fn edit(mut self, id: &str) -> Result<Answer> {
         let hook = self.hook(id).await?;
         let object = self.body().await?;
-        let given = Given::read(&object)?;
+        let given = Given::read(&object, &self.site.limits)?;
         let whole = events(&object, "events")?;
         let added = events(&object, "add_events")?.unwrap_or_default();
         let removed = events(&object, "remove_events")?.unwrap_or_default();
@@ -196,7 +197,8 @@ impl Visit<'_> {
 
     async fn edit_config(mut self, id: &str) -> Result<Answer> {
         let hook = self.hook(id).await?;
-        let given = Given::of(self.body().await?)?;
+        let members = self.body().await?.into_members();
+        let given = Given::of(&members, &self.site.limits)?;
         let edit = |hook: &mut Hook| given.patch(hook);
         let hook = self.site.hub.edit_hook(hook.id, edit).await?;
         Ok(json_answer(StatusCode::OK, &repository::config(&hook)))
