@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::flow::clock::Clock;
+use crate::flow::sources::SourceError;
 use crate::flow::{Environment, Hub, Reach, Settings};
 use crate::net::client::{Caller, FetchLimits, Fetcher};
 use crate::net::dial::Dialer;
@@ -85,7 +86,14 @@ impl App {
         let taken_over = hub.start().await?;
         for source in &config.sources {
             let source = source.declared(hub.clock.now());
-            hub.put_source(source).await?;
+            match hub.put_source(source).await {
+                Err(error @ SourceError::Needed { .. }) => {
+                    tracing::error!(%error, "a source of the settings stays as it was");
+                }
+                declared => {
+                    declared?;
+                }
+            }
         }
         // Last of all that can fail: a token that is made now is shown now or never.
         let (tokens, new_admin_token) = tokens(config)?;

@@ -48,6 +48,11 @@ pub enum SourceNameError {
         "{0:?} cannot be the name of a source, since the hub's own pages are at /{1}; choose another"
     )]
     Reserved(String, &'static str),
+    /// The events of another source are there.
+    #[error(
+        "{0:?} cannot be the name of a source, since the events of the source {1} are at /{1}/events/; choose another"
+    )]
+    Events(String, String),
 }
 
 /// The name of a source, as it was first written: `social`, `octocat/Hello-World`.
@@ -68,6 +73,10 @@ impl SourceName {
         let taken = |reserved: &&&str| reserved.eq_ignore_ascii_case(segments[0]);
         match RESERVED.iter().find(taken) {
             Some(reserved) => Err(SourceNameError::Reserved(text.to_owned(), reserved)),
+            None if is_events(&segments) => {
+                let owner = segments[0].to_owned();
+                Err(SourceNameError::Events(text.to_owned(), owner))
+            }
             None => Ok(Self(text.to_owned())),
         }
     }
@@ -101,6 +110,11 @@ impl SourceName {
     pub fn pattern_topic(&self, base: &str, pattern: &EventPattern) -> TopicUrl {
         TopicUrl::below(base, &format!("{}/events/{pattern}", self.key()))
     }
+}
+
+/// Whether a name is taken by the events of a source whose name is its first segment: its inbox would be one of them.
+fn is_events(segments: &[&str]) -> bool {
+    matches!(segments, [_, second] if second.eq_ignore_ascii_case("events"))
 }
 
 fn is_segment(segment: &str) -> bool {
@@ -201,11 +215,18 @@ mod tests {
 
     #[test]
     fn a_name_is_one_or_two_segments_that_the_hub_does_not_need() {
-        for right in ["social", "octocat/Hello-World", "a.b/c_d", "x/api"] {
+        for right in [
+            "social",
+            "octocat/Hello-World",
+            "a.b/c_d",
+            "x/api",
+            "events",
+            "x/inbox",
+        ] {
             assert!(SourceName::parse(right).is_ok(), "{right}");
         }
         for wrong in [
-            "", "/", "a/", "/a", "a/b/c", "a b", ".", "a/..", "ä", "API", "topics/x",
+            "", "/", "a/", "/a", "a/b/c", "a b", ".", "a/..", "ä", "API", "topics/x", "x/Events",
         ] {
             assert!(SourceName::parse(wrong).is_err(), "{wrong:?}");
         }

@@ -43,11 +43,11 @@ pub struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Read the events of private sources, and subscribe to them.
+    /// Read the events of private sources, and subscribe to them; see sources and hooks, without secrets.
     Reader,
     /// Raise events, push content.
     Publisher,
-    /// Keep the hooks of sources.
+    /// Keep the hooks of sources, and see what they were sent.
     Manager,
     /// Everything.
     Admin,
@@ -129,6 +129,11 @@ impl Token {
     pub fn may_for(&self, role: Role, source: &SourceName, events: &EventPattern) -> bool {
         let is_named = |named: &EventPattern| named.contains(events);
         self.may(role, source) && (self.events.is_empty() || self.events.iter().any(is_named))
+    }
+
+    /// The same for what is about several patterns, such as a hook.
+    pub fn may_for_each(&self, role: Role, source: &SourceName, events: &[EventPattern]) -> bool {
+        self.may(role, source) && events.iter().all(|one| self.may_for(role, source, one))
     }
 
     /// The same for what is about no source in particular, such as the list of them.

@@ -80,8 +80,12 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
 }
 
 async fn list(site: &Site, call: &Call, source: &Source) -> Result<Answer, Problem> {
+    let holder = site.tokens.holder(&call.headers)?;
+    let may_read = |hook: &Hook| holder.may_for_each(Role::Reader, &hook.source, &hook.events);
     let hooks = site.hub.all_hooks_of(&source.name).await?;
-    let webhooks = hooks.into_iter().filter(is_web);
+    let webhooks = hooks
+        .into_iter()
+        .filter(|hook| is_web(hook) && may_read(hook));
     let webhooks: Vec<_> = webhooks.map(|hook| view(site, call, hook)).collect();
     Ok(json_answer(StatusCode::OK, &webhooks))
 }
@@ -96,8 +100,9 @@ async fn create(site: &Site, mut call: Call, source: &Source) -> Result<Answer, 
     let events = events(&object)?.unwrap_or_default();
     let mut hook = draft(source, events, receiver)?;
     hook.active = object.member("enabled")?.unwrap_or(true);
-    manage(site, &call, &hook)?;
-    let hook = site.hub.create_hook(hook).await?.hook;
+    let may_keep = |hook: &Hook| manage(site, &call, hook);
+    may_keep(&hook)?;
+    let hook = site.hub.create_hook(hook, may_keep).await?.hook;
     Ok(answer(site, &call, hook))
 }
 
@@ -119,14 +124,15 @@ async fn edit(site: &Site, mut call: Call, id: HookId) -> Result<Answer, Problem
     Ok(answer(site, &call, hook))
 }
 
-/// The source that a request is about: the one that it names, or the only one there is of this dialect.
+/// The source that a request is about: the one that it names, or the only one of this dialect that its token is for.
 async fn source(site: &Site, call: &Call, role: Role) -> Result<Source, Problem> {
     let query = Query::read(call.query.as_deref(), &["source"]).await?;
     let parse = |text: &str| SourceName::parse(text).ok();
     let named = query.parsed("source", parse, "the name of a source")?;
-    may(site, &call.headers, role, named.as_ref(), &[])?;
+    let holder = site.tokens.holder(&call.headers)?;
     let is_ours = |source: &Source| source.dialect == Dialect::Pleroma;
     if let Some(name) = named {
+        may(site, &call.headers, role, Some(&name), &[])?;
         let source = site.hub.store.source(&name).await?;
         return source.filter(is_ours).ok_or_else(|| {
             Problem::NotFound(format!(
@@ -136,8 +142,14 @@ async fn source(site: &Site, call: &Call, role: Role) -> Result<Source, Problem>
     }
     let mut sources = site.hub.store.sources(None, SOURCES_SEEN).await?;
     sources.retain(is_ours);
+    let are_there = !sources.is_empty();
+    sources.retain(|source| holder.may(role, &source.name));
     match sources.len() {
         1 => Ok(sources.remove(0)),
+        0 if are_there => Err(Problem::Forbidden(format!(
+            "this takes the role {} in a source of the dialect pleroma, and the token has it in none",
+            role.name()
+        ))),
         0 => Err(Problem::NotFound(
             "there is no source of the dialect pleroma; declare one first".into(),
         )),

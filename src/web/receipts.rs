@@ -9,6 +9,7 @@ use super::query::{Page, Query};
 use super::tokens::Role;
 use super::{Answer, Site};
 use crate::domain::attempt::{Attempt, Failure, Outcome};
+use crate::domain::hook::HookId;
 use crate::domain::receipt::{Bundle, Missing, MissingState, Receipt, Stage};
 use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicUrl};
 
@@ -143,10 +144,12 @@ async fn view_bundle(site: &Site, bundle: Bundle) -> Result<BundleView, Problem>
     })
 }
 
-/// A target that has not got a publication.
+/// A target that has not got a publication. Of a hook only the origin is shown: its URL may let somebody in, and publishers need
+/// not manage hooks.
 #[derive(Serialize)]
 struct MissingView {
     target: String,
+    hook: Option<HookId>,
     callback: String,
     state: MissingState,
     last_attempt: Option<AttemptView>,
@@ -154,9 +157,14 @@ struct MissingView {
 
 impl From<Missing> for MissingView {
     fn from(missing: Missing) -> Self {
+        let hook = HookId::of(missing.target);
         Self {
             target: missing.target.to_string(),
-            callback: missing.callback.to_string(),
+            hook,
+            callback: match hook {
+                Some(_) => missing.callback.origin().to_owned(),
+                None => missing.callback.to_string(),
+            },
             state: missing.state,
             last_attempt: missing.last_attempt.map(AttemptView::from),
         }

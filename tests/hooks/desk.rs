@@ -145,6 +145,76 @@ async fn what_is_wrong_is_said_in_words_and_nothing_is_stored() {
 }
 
 #[tokio::test]
+async fn a_mask_is_no_secret_and_who_asks_for_signatures_gets_them() {
+    let hub = social().await;
+    let web = |own: Value| {
+        let mut wish =
+            json!({ "source": "news", "url": "https://receiver.example/news", "events": ["*"] });
+        for (name, value) in own.as_object().expect("an object") {
+            wish[name] = value.clone();
+        }
+        wish
+    };
+    let service = |field: &str, value: Value| {
+        let mut wish = json!({ "source": "news", "name": "slack", "events": ["*"],
+            "config": { "url": "https://hooks.slack.com/services/x" } });
+        wish[field] = value;
+        wish
+    };
+    let mask = "********";
+    for (wish, field, word) in [
+        (web(json!({ "secret": mask })), "secret", "stands for"),
+        (
+            web(json!({ "headers": { "X-Api-Key": mask } })),
+            "headers",
+            "stands for",
+        ),
+        (
+            json!({ "source": "news", "name": "matrix", "events": ["*"],
+                "config": { "homeserver": "https://matrix.example", "room": "!a:matrix.example", "token": mask } }),
+            "config",
+            "stands for",
+        ),
+        (
+            web(json!({ "signing": "standard", "secret": null })),
+            "signing",
+            "needs a secret",
+        ),
+        (
+            web(json!({ "signing": "both", "secret": null })),
+            "signing",
+            "needs a secret",
+        ),
+        (service("template", json!("{{event}}")), "template", "slack"),
+        (
+            service("headers", json!({ "X-Env": "a" })),
+            "headers",
+            "slack",
+        ),
+        (service("signing", json!("standard")), "signing", "slack"),
+        (service("secret", json!("s3cret")), "secret", "slack"),
+    ] {
+        let answer = ask(&hub, "POST", HOOKS, &wish).await.expect(422).json();
+        let error = answer["error"].as_str().expect("words");
+        assert!(error.contains(word), "{field}: {error}");
+        assert_eq!(answer["field"], field, "{error}");
+    }
+    let page = ask(&hub, "GET", HOOKS, &Value::Null).await.expect(200);
+    assert_eq!(page.json()["items"], json!([]), "nothing is stored");
+
+    let keys = json!({ "signing": "standard", "secret": null, "v1a": true });
+    let made = ask(&hub, "POST", HOOKS, &web(keys)).await;
+    let made = made.expect(201).json();
+    assert!(made["public_key"].is_string(), "a key pair signs alone");
+    let masked = json!({ "secret": mask });
+    for (method, path) in [("PATCH", ""), ("POST", "/rotate")] {
+        let path = format!("{HOOKS}/1{path}");
+        let refused = ask(&hub, method, &path, &masked).await.expect(422).json();
+        assert_eq!(refused["field"], "secret", "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn a_preview_sends_nothing() {
     let hub = social().await;
     let mut preview = wish();

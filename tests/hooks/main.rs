@@ -7,7 +7,7 @@
 //! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
-//! - [`permission`]: who may do what with hooks, whichever way they come.
+//! - [`permission`]: who may do what with hooks, whichever way they come; [`secrecy`]: what is shown to nobody.
 //! - [`replays`]: what was raised, sent once more.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
@@ -45,5 +45,6 @@ mod repositories;
 mod round_trip;
 mod scenarios;
 mod schemas;
+mod secrecy;
 mod signatures;
 mod sources;

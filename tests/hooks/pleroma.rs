@@ -4,6 +4,7 @@ use fanfare::domain::source::Dialect;
 use serde_json::{Value, json};
 
 use crate::declared::{ask, hub_with};
+use crate::raising::assert_refused;
 
 #[tokio::test]
 async fn a_webhook_lives_in_the_shapes_of_pleroma() {
@@ -97,4 +98,31 @@ async fn of_several_sources_one_must_be_named() {
         .json();
     assert_eq!(list, json!([]));
     hub.get(path).await.expect(401);
+}
+
+#[tokio::test]
+async fn a_token_for_one_source_need_not_name_it() {
+    let sources = [
+        ("a", Dialect::Pleroma),
+        ("b", Dialect::Pleroma),
+        ("shop", Dialect::Websub),
+    ];
+    let hub = hub_with(&sources).await;
+    let path = "/api/v1/pleroma/admin/webhooks";
+    let wish = json!({ "url": "https://bot.example/", "events": ["report.created"] });
+    let one = hub.token("manager", &["b", "shop"], &[]).await;
+    let made = hub.send_json(&one, "POST", path, &wish).await;
+    made.expect(200);
+    let both = hub.token("manager", &["*"], &["report.*"]).await;
+    let several = hub.send_json(&both, "GET", path, &Value::Null).await;
+    assert_refused(&several, 400, &["a, b"]);
+    let none = hub.token("manager", &["shop"], &[]).await;
+    let reader = hub.token("reader", &["b"], &[]).await;
+    for (token, method) in [(&none, "GET"), (&none, "POST"), (&reader, "POST")] {
+        let refused = hub.send_json(token, method, path, &wish).await;
+        assert_refused(&refused, 403, &["of the dialect pleroma"]);
+    }
+    let named = format!("{path}?source=b");
+    let list = hub.get_as(&reader, &named).await.expect(200).json();
+    assert_eq!(list[0]["secret"], "********", "readers see no secrets");
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use fanfare::domain::source::Dialect;
 use serde_json::{Value, json};
 
-use crate::declared::{ask, hub_with};
+use crate::declared::{ask, forget, hub_with};
 use crate::foreign::validates;
 use crate::support::{ADMIN, Hub, Reply, Server, eventually};
 
@@ -228,6 +228,28 @@ async fn configs_are_replaced_whole_and_refusals_have_their_form() {
         .json();
     let message = refused["errors"][0]["message"].as_str().expect("words");
     assert!(message.starts_with("The URL you've entered is not valid."));
+    let long = format!("https://bot.example/{}", "x".repeat(9_000));
+    let config = json!({ "url": long });
+    let wish = json!({ "name": "web", "config": config });
+    for (method, path, body, word) in [
+        ("POST", HOOKS, wish, "bytes long"),
+        ("PATCH", &*one, json!({ "config": config }), "bytes long"),
+        (
+            "PATCH",
+            &*one.clone(),
+            json!({ "config": { "url": url, "secret": "********" } }),
+            "stands for",
+        ),
+    ] {
+        let refused = ask(&hub, method, path, &body).await.expect(422).json();
+        let message = refused["errors"][0]["message"].as_str().expect("words");
+        assert!(message.contains(word), "{method} {path}: {message}");
+    }
+    let mut masked = wish_of(&receiver.url("/masked"));
+    masked["config"]["secret"] = json!("********");
+    let refused = ask(&hub, "POST", HOOKS, &masked).await.expect(422).json();
+    let message = refused["errors"][0]["message"].as_str().expect("words");
+    assert!(message.contains("stands for"), "{message}");
     for path in [
         "/repos/octocat/Hello-World/hooks/9",
         "/repos/octocat/nope/hooks",
@@ -240,6 +262,68 @@ async fn configs_are_replaced_whole_and_refusals_have_their_form() {
     }
     let anonymous = hub.get(HOOKS).await.expect(401);
     assert_eq!(anonymous.json()["message"], "Requires authentication");
+}
+
+fn wish_of(url: &str) -> Value {
+    json!({ "name": "web", "config": { "url": url, "content_type": "json" } })
+}
+
+#[tokio::test]
+async fn a_page_behind_all_others_is_empty() {
+    let hub = hub().await;
+    let path = format!("{HOOKS}?page={}", usize::MAX);
+    let list = ask(&hub, "GET", &path, &Value::Null).await.expect(200);
+    assert_eq!(list.json(), json!([]));
+}
+
+#[tokio::test]
+async fn what_cannot_be_repeated_is_refused() {
+    let mut hub = hub().await;
+    let receiver = receiver().await;
+    let wish = wish_of(&receiver.url("/a"));
+    ask(&hub, "POST", HOOKS, &wish).await.expect(201);
+    let push = json!({ "ref": "refs/heads/main" });
+    let raised = hub.raise("/octocat/hello-world/events/push", &push).await;
+    let event = raised.expect(202).json()["id"].clone();
+    let event = event.as_str().expect("an id").to_owned();
+    let deliveries = format!("{HOOKS}/1/deliveries");
+    let push = eventually("the push in the log", async || {
+        let list = ask(&hub, "GET", &deliveries, &Value::Null).await;
+        let list = list.expect(200).json();
+        let items = list.as_array().expect("a list").clone();
+        items.into_iter().find(|item| item["event"] == "push")
+    })
+    .await;
+    let attempts = format!("{deliveries}/{}/attempts", push["id"]);
+    ask(&hub, "POST", &attempts, &Value::Null).await.expect(202);
+    receiver
+        .log()
+        .wait_for("pushes", 2, |request| {
+            request.header("X-SocialGateway-Event") == Some("push")
+        })
+        .await;
+
+    let off = json!({ "active": false });
+    ask(&hub, "PATCH", &format!("{HOOKS}/1"), &off)
+        .await
+        .expect(200);
+    let refused = ask(&hub, "POST", &attempts, &Value::Null).await;
+    let message = refused.expect(422).json()["errors"][0]["message"].clone();
+    assert!(message.as_str().expect("words").contains("disabled"));
+    let on = json!({ "active": true });
+    ask(&hub, "PATCH", &format!("{HOOKS}/1"), &on)
+        .await
+        .expect(200);
+
+    forget(&mut hub, &event).await;
+    let refused = ask(&hub, "POST", &attempts, &Value::Null).await;
+    let message = refused.expect(422).json()["errors"][0]["message"].clone();
+    assert!(
+        message
+            .as_str()
+            .expect("words")
+            .contains("not kept any longer")
+    );
 }
 
 #[tokio::test]

@@ -88,12 +88,57 @@ async fn a_source_is_declared_changed_and_dropped() {
 }
 
 #[tokio::test]
+async fn what_hooks_ask_for_stays_in_their_source() {
+    let mut hub = Hub::start().await;
+    let source = json!({ "dialect": "mastodon", "events": ["domain.blocked"] });
+    hub.declare("social", &source).await.expect(201);
+    for events in ["account.created", "domain.blocked", "*"] {
+        let url = format!("https://bot.example/{}", events.len());
+        let wish = json!({ "source": "social", "url": url, "events": [events] });
+        let made = hub.send_json(ADMIN, "POST", "/api/v1/hooks", &wish).await;
+        made.expect(201);
+    }
+    for (change, words) in [
+        (json!({ "dialect": "muut" }), ["hook 1", "account.created"]),
+        (json!({ "events": [] }), ["hook 2", "domain.blocked"]),
+    ] {
+        let refused = hub.declare("social", &change).await;
+        assert_refused(&refused, 409, &words);
+    }
+    let same = json!({ "private": true, "events": ["domain.blocked", "domain.freed"] });
+    hub.declare("social", &same).await.expect(200);
+    hub.terminate().await;
+    let file = hub.data().with_file_name("config.toml");
+    let settings = "[[source]]\nname = \"social\"\ndialect = \"muut\"\n";
+    std::fs::write(&file, settings).expect("written");
+    hub.start_again().await;
+    let shown = hub.admin_get("/api/v1/sources/social").await.expect(200);
+    assert_eq!(
+        shown.json()["dialect"],
+        "mastodon",
+        "it starts all the same"
+    );
+    assert!(
+        hub.output()
+            .contains("a source of the settings stays as it was")
+    );
+    for hook in [1, 2] {
+        let path = format!("/api/v1/hooks/{hook}");
+        let gone = hub.send_json(ADMIN, "DELETE", &path, &Value::Null).await;
+        gone.expect(204);
+    }
+    let muut = json!({ "dialect": "muut", "events": [] });
+    hub.declare("social", &muut).await.expect(200);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_source_or_a_token_is_said() {
     let hub = Hub::start().await;
     for (name, source, status, words) in [
         ("api", json!({}), 422, "cannot be the name of a source"),
         ("a%20b", json!({}), 422, "not the name of a source"),
         ("fanfare", json!({}), 403, "the hub's own source"),
+        ("octocat/events", json!({}), 422, "/octocat/events/"),
         (
             "blog",
             json!({ "dialect": "mastodn" }),

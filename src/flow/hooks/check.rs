@@ -1,15 +1,18 @@
 //! What a hook must be before it is kept. In: a hook as it was drafted, its source, the other hooks of that source. Out: the
 //! hook in its normal form, or the first thing that is wrong with it. Pure.
 
+use std::collections::BTreeMap;
+
 use url::Host;
 
 use super::HookError;
 use crate::dialect::filter::Filter;
+use crate::dialect::repository::MASK;
 use crate::dialect::service::{self, Destination};
 use crate::dialect::template::Template;
 use crate::dialect::{catalogue, check_headers, check_pattern};
 use crate::domain::event::EventPattern;
-use crate::domain::hook::{Hook, Receiver};
+use crate::domain::hook::{Hook, Receiver, Signing};
 use crate::domain::host_pattern::HostPattern;
 use crate::domain::source::{Dialect, Source};
 use crate::domain::value::{CallbackUrl, UrlError};
@@ -93,6 +96,8 @@ pub fn check(
             most: PATTERNS_MAX,
         });
     }
+    check_masks(&hook)?;
+    check_use(&hook)?;
     hook.endpoint = endpoint(&hook.receiver)?;
     reachable.check(&hook.endpoint)?;
     if let Some(template) = &hook.template {
@@ -106,6 +111,7 @@ pub fn check(
         return Err(HookError::Rate);
     }
     check_secret(&hook)?;
+    check_signing(&hook)?;
     match texts(&hook) {
         0..=TEXTS_MAX_BYTES => Ok(hook),
         bytes => Err(HookError::TooLarge {
@@ -183,6 +189,48 @@ fn check_secret(hook: &Hook) -> Result<(), HookError> {
             length,
             dialect: hook.dialect.name(),
         }),
+        _ => Ok(()),
+    }
+}
+
+/// What was shown in the place of a secret, and was not put back in its place, is none.
+fn check_masks(hook: &Hook) -> Result<(), HookError> {
+    let has_mask = |map: &BTreeMap<String, String>| map.values().any(|value| value == MASK);
+    let is_masked = hook.secret.as_ref().is_some_and(|own| own.expose() == MASK);
+    match &hook.receiver {
+        _ if is_masked => Err(HookError::Masked("secret")),
+        _ if has_mask(&hook.headers) => Err(HookError::Masked("headers")),
+        Receiver::Service { config, .. } if has_mask(config) => Err(HookError::Masked("config")),
+        _ => Ok(()),
+    }
+}
+
+/// A service has no use for what shapes the requests of a dialect.
+fn check_use(hook: &Hook) -> Result<(), HookError> {
+    let Receiver::Service { name, .. } = &hook.receiver else {
+        return Ok(());
+    };
+    let fields = [
+        ("template", hook.template.is_some()),
+        ("headers", !hook.headers.is_empty()),
+        ("signing", hook.signing != Signing::Dialect),
+        ("secret", hook.secret.is_some()),
+    ];
+    match fields.into_iter().find(|(_, is_there)| *is_there) {
+        Some((field, _)) => Err(HookError::Useless {
+            field,
+            service: name.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Who asks for the signatures of Standard Webhooks has something to make them with.
+fn check_signing(hook: &Hook) -> Result<(), HookError> {
+    let has_key = hook.secret.is_some() || hook.signing_key.is_some();
+    match hook.signing {
+        Signing::Both if !has_key => Err(HookError::Keyless("both")),
+        Signing::Standard if !has_key => Err(HookError::Keyless("standard")),
         _ => Ok(()),
     }
 }

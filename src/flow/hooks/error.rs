@@ -2,6 +2,7 @@
 
 use crate::dialect::filter::FilterError;
 use crate::dialect::occurrence::OrderError;
+use crate::dialect::repository::MASK;
 use crate::dialect::service::{ConfigError, UnknownService};
 use crate::dialect::template::TemplateError;
 use crate::dialect::{HeaderError, Misfit};
@@ -77,6 +78,26 @@ pub enum HookError {
         /// The dialect.
         dialect: &'static str,
     },
+    /// The mask of a secret in the place of the secret. Holds the field.
+    #[error(
+        "{0}: {MASK} stands for a secret that is not shown; write the secret itself, or leave it out"
+    )]
+    Masked(&'static str),
+    /// Signatures that nothing could make.
+    #[error(
+        "signing: {0} needs a secret, or \"v1a\": true for a key pair; write one of them, or \"signing\": \"dialect\""
+    )]
+    Keyless(&'static str),
+    /// Something of which a service makes no use.
+    #[error(
+        "{field}: {service} writes its requests itself, and has no use for it; leave it out, or make a hook of the name web"
+    )]
+    Useless {
+        /// The field.
+        field: &'static str,
+        /// The service.
+        service: String,
+    },
     /// A second hook that would do the same.
     #[error("{}", exists(*.twin, .url.as_ref()))]
     Exists {
@@ -130,6 +151,8 @@ impl HookError {
             Self::Config(_) => "config",
             Self::Rate => "rate",
             Self::ShortSecret { .. } => "secret",
+            Self::Masked(field) | Self::Useless { field, .. } => field,
+            Self::Keyless(_) => "signing",
         })
     }
 

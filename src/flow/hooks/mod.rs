@@ -93,16 +93,22 @@ pub fn new_signing_key() -> [u8; 32] {
 
 impl Hub {
     /// Makes a hook of a draft, whose number and times do not count. For a service that the source has a hook for, that one is
-    /// edited: a source has one at most.
+    /// edited, if `may_edit` lets it be: a source has one at most.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub async fn create_hook(&self, draft: Hook) -> Result<Created, HookError> {
+    /// What is wrong with it, or what `may_edit` says of the hook that is there.
+    pub async fn create_hook<E: From<HookError>>(
+        &self,
+        draft: Hook,
+        may_edit: impl FnOnce(&Hook) -> Result<(), E>,
+    ) -> Result<Created, E> {
         let _desk = self.desk.lock().await;
         let _source = self.take_source(&draft.source).await;
         let source = self.source_of(&draft.source).await?;
-        let others = self.all_hooks_of(&source.name).await?;
+        let others = self.all_hooks_of(&source.name).await;
+        let others = others.map_err(HookError::from)?;
         if let Some(before) = same_service(&draft, &others) {
+            may_edit(before)?;
             let hook = self
                 .keep_hook(Some(before), draft, &source, &others)
                 .await?;
@@ -112,7 +118,7 @@ impl Hub {
             });
         }
         let hook = Hook {
-            id: self.store.next_hook().await?,
+            id: self.store.next_hook().await.map_err(HookError::from)?,
             ..draft
         };
         let hook = self.keep_hook(None, hook, &source, &others).await?;

@@ -33,6 +33,10 @@ fn wish(source: &Source, url: &str, events: &[&str]) -> Hook {
     draft(source, events.iter().map(pattern).collect(), receiver).expect("a draft")
 }
 
+async fn make(hub: &Hub, wish: Hook) -> Result<Created, HookError> {
+    hub.create_hook(wish, |_| Ok(())).await
+}
+
 #[tokio::test]
 async fn a_hook_gets_a_number_a_secret_and_its_normal_events() {
     let folder = TempDir::new().expect("a folder");
@@ -43,7 +47,7 @@ async fn a_hook_gets_a_number_a_secret_and_its_normal_events() {
         "https://r.example/a",
         &["account.*", "account.created"],
     );
-    let Created { hook, is_new } = hub.create_hook(wish).await.expect("made");
+    let Created { hook, is_new } = make(&hub, wish).await.expect("made");
     assert!(is_new);
     assert_eq!(hook.id, HookId(1));
     assert_eq!(hook.events, [EventPattern::Group("account".into())]);
@@ -99,18 +103,18 @@ async fn nothing_is_stored_of_what_is_refused() {
     for (field, edit) in edits {
         let mut wrong = fine.clone();
         edit(&mut wrong);
-        let error = hub.create_hook(wrong).await.expect_err(field);
+        let error = make(&hub, wrong).await.expect_err(field);
         assert_eq!(error.field(), Some(field), "{error}");
         assert!(hub.store.hooks(None, 10).await.expect("read").is_empty());
     }
     let mut wrong = fine.clone();
     wrong.template = Some("a\n{{ b }}".into());
-    let error = hub.create_hook(wrong).await.expect_err("a template");
+    let error = make(&hub, wrong).await.expect_err("a template");
     assert_eq!(error.position(), Some((2, 3)), "{error}");
 
-    let made = hub.create_hook(fine.clone()).await.expect("made").hook;
+    let made = make(&hub, fine.clone()).await.expect("made").hook;
     let again = wish(&source, "https://r.example/a", &["domain.blocked"]);
-    let error = hub.create_hook(again).await.expect_err("a URL twice");
+    let error = make(&hub, again).await.expect_err("a URL twice");
     assert!(error.to_string().contains("hook 1"), "{error}");
     let result = hub
         .edit_hook(made.id, |hook| {
@@ -128,7 +132,7 @@ async fn who_is_enabled_gets_events_from_then_on_and_who_grows_loses_none() {
     let hub = hub(&folder);
     let source = declared(&hub, "social", Dialect::Websub).await;
     let wish = wish(&source, "https://r.example/a", &["domain.blocked"]);
-    let hook = hub.create_hook(wish).await.expect("made").hook;
+    let hook = make(&hub, wish).await.expect("made").hook;
     let grow = |hook: &mut Hook| {
         hook.events = vec![EventPattern::All];
         hook.active_since = Timestamp(9);
@@ -166,8 +170,8 @@ async fn a_source_has_a_service_once() {
         };
         draft(&source, vec![EventPattern::All], receiver).expect("a draft")
     };
-    let first = hub.create_hook(wish("one")).await.expect("made");
-    let second = hub.create_hook(wish("two")).await.expect("edited");
+    let first = make(&hub, wish("one")).await.expect("made");
+    let second = make(&hub, wish("two")).await.expect("edited");
     assert!(first.is_new && !second.is_new);
     assert_eq!(first.hook.id, second.hook.id);
     assert_ne!(first.hook.receiver, second.hook.receiver);

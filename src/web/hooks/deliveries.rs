@@ -14,6 +14,7 @@ use crate::domain::hook::Hook;
 use crate::domain::token::Role;
 use crate::domain::value::PublicationId;
 use crate::flow::errand::Errand;
+use crate::store::StoreError;
 use crate::web::call::Call;
 use crate::web::problem::{Problem, empty_answer, json_answer, shown};
 use crate::web::query::{Page, Query};
@@ -36,7 +37,7 @@ struct Item {
 
 /// The deliveries of a hook, newest first.
 pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
-    let hook = find(site, call, id, Role::Reader).await?;
+    let hook = find(site, call, id, Role::Manager).await?;
     let known = ["before", "status", "limit"];
     let query = Query::read(call.query.as_deref(), &known).await?;
     let before = query.parsed("before", DeliveryId::parse, "the next of a page")?;
@@ -60,7 +61,7 @@ pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem>
 
 /// One delivery, with its request and its response.
 pub async fn show(site: &Site, call: &Call, id: &str, delivery: &str) -> Result<Answer, Problem> {
-    let hook = find(site, call, id, Role::Reader).await?;
+    let hook = find(site, call, id, Role::Manager).await?;
     let (delivery, own) = kept(site, &hook, delivery).await?;
     let body = site.hub.request_body(&hook, &delivery, own).await?;
     let answer = whole(&hook, delivery, body.as_deref());
@@ -75,25 +76,39 @@ pub async fn redeliver(
     delivery: &str,
 ) -> Result<Answer, Problem> {
     let hook = find(site, call, id, Role::Manager).await?;
-    let (delivery, own) = kept(site, &hook, delivery).await?;
-    if !hook.active {
-        return Err(Problem::Unprocessable(DISABLED.to_owned()));
-    }
-    let is_ping = delivery.event.as_str() == PING;
-    if !is_ping
-        && site
-            .hub
-            .request_body(&hook, &delivery, own)
-            .await?
-            .is_none()
-    {
-        return Err(Problem::Unprocessable(format!(
-            "the event of this delivery is not kept any longer; see retention in the settings, and GET /{}/events/{} for the latest",
-            hook.source, delivery.event
-        )));
+    let (delivery, _) = kept(site, &hook, delivery).await?;
+    if let Some(why) = unrepeatable(site, &hook, &delivery).await? {
+        return Err(Problem::Unprocessable(why));
     }
     site.hub.run(Errand::Again(delivery.id), hook);
     Ok(empty_answer(StatusCode::ACCEPTED))
+}
+
+/// Why a delivery cannot be made again, if it cannot.
+pub async fn unrepeatable(
+    site: &Site,
+    hook: &Hook,
+    delivery: &Delivery,
+) -> Result<Option<String>, StoreError> {
+    if !hook.active {
+        return Ok(Some(DISABLED.to_owned()));
+    }
+    let event = &delivery.event;
+    let is_ping = event.as_str() == PING;
+    if is_ping
+        || site
+            .hub
+            .store
+            .publication(delivery.publication)
+            .await?
+            .is_some()
+    {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "the event of this delivery is not kept any longer; see retention in the settings, and GET /{}/events/{event} for the latest",
+        hook.source
+    )))
 }
 
 /// A delivery of a hook, with what was kept of its body.

@@ -148,7 +148,7 @@ fn apply(object: &Object, hook: &mut Hook) -> Result<(), Problem> {
         _ => {}
     }
     if let Some(text) = object.nullable::<String>("secret")?
-        && text.as_deref() != Some(MASK)
+        && !(text.as_deref() == Some(MASK) && hook.secret.is_some())
     {
         hook.secret = text.as_deref().map(secret).transpose()?;
     }

@@ -1,9 +1,9 @@
 //! `/api/v1/hooks`: hooks of every dialect are listed, made, edited, tried out and ended. In: JSON. Out: JSON.
 
-mod deliveries;
+pub mod deliveries;
 mod draft;
 pub mod replays;
-mod view;
+pub mod view;
 
 use serde_json::json;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -75,7 +75,12 @@ async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
     let query = Query::read(call.query.as_deref(), &known).await?;
     let parse = |text: &str| SourceName::parse(text).ok();
     let source = query.parsed("source", parse, "the name of a source")?;
-    may(site, &call.headers, Role::Reader, source.as_ref(), &[])?;
+    let holder = match &source {
+        Some(source) => site
+            .tokens
+            .require_in(Role::Reader, source, None, &call.headers)?,
+        None => site.tokens.holder(&call.headers)?,
+    };
     let state = |text: &str| match text {
         "active" => Some(true),
         "disabled" => Some(false),
@@ -91,7 +96,9 @@ async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
         |hook| hook.id,
         |hook| {
             let is_in_state = state.is_none_or(|active| active == hook.active);
-            is_in_state && view::searched(hook).to_lowercase().contains(&search)
+            holder.may_for_each(Role::Reader, &hook.source, &hook.events)
+                && is_in_state
+                && view::searched(hook).to_lowercase().contains(&search)
         },
     )
     .await?;
@@ -111,8 +118,9 @@ async fn create(site: &Site, mut call: Call) -> Result<Answer, Problem> {
     let object = Object::parse(&body)?.only(&draft::FIELDS)?;
     let source = source_of(site, &object).await?;
     let draft = draft::create(&object, &source, &site.limits)?;
-    manage(site, &call, &draft)?;
-    let created = site.hub.create_hook(draft).await?;
+    let may_keep = |hook: &Hook| manage(site, &call, hook);
+    may_keep(&draft)?;
+    let created = site.hub.create_hook(draft, may_keep).await?;
     let status = match created.is_new {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
@@ -182,26 +190,27 @@ async fn preview(site: &Site, mut call: Call) -> Result<Answer, Problem> {
     let object = Object::parse(&body)?.only(&known)?;
     let source = source_of(site, &object).await?;
     let mut draft = draft::create(&object, &source, &site.limits)?;
-    manage(site, &call, &draft)?;
     let name = object.member::<String>("event")?;
     let name = name.as_deref().map(EventName::parse).transpose();
     let name = name.map_err(|error| Problem::Invalid(format!("event: {error}")))?;
-    let event = match (name, object.raw("payload")) {
+    let payload = object.raw("payload");
+    if let (Some(name), None) = (&name, payload) {
+        draft.events = vec![EventPattern::One(name.clone())];
+    }
+    // Of those events, and of no others, the latest is shown.
+    manage(site, &call, &draft)?;
+    let event = match (name, payload) {
         (Some(name), Some(payload)) => {
             let now = site.hub.clock.now();
             let event = dialect::accept(&source, &name, Json::of(payload), now);
             Some(event.map_err(HookError::from)?)
-        }
-        (Some(name), None) => {
-            draft.events = vec![EventPattern::One(name)];
-            None
         }
         (None, Some(_)) => {
             return Err(Problem::Invalid(
                 "payload: of which event is it? Write its name into event".into(),
             ));
         }
-        (None, None) => None,
+        (_, None) => None,
     };
     let preview = site.hub.preview_hook(draft, event).await?;
     let request = preview.request;

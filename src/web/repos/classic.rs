@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use url::Url;
 use warp::http::{StatusCode, header};
 
-use super::config::Given;
+use super::config::{Given, check_length};
 use super::declared;
 use super::{Refusal, Result};
 use crate::dialect::service;
@@ -14,6 +14,7 @@ use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{ContentType, Hook, Receiver};
 use crate::domain::source::Source;
 use crate::domain::token::Role;
+use crate::domain::value::TopicUrl;
 use crate::flow::errand::Errand;
 use crate::flow::hooks::{check, draft};
 use crate::web::call::Call;
@@ -24,6 +25,8 @@ use crate::web::{Answer, Site};
 
 /// A repository's topic.
 struct Topic {
+    /// Whether it is a topic of this hub, and not only called so elsewhere.
+    is_own: bool,
     source: Source,
     event: EventName,
     content_type: ContentType,
@@ -41,6 +44,7 @@ pub async fn answer(
     }
     let answer = match topic(site, call, fields).await {
         Ok(None) => return Ok(None),
+        Ok(Some(topic)) if is_readers(site, call, &topic)? => return Ok(None),
         Ok(Some(topic)) => take(site, call, fields, topic).await,
         Err(refusal) => Err(refusal),
     };
@@ -56,10 +60,8 @@ pub async fn answer(
 
 /// What `hub.topic` names, if that is an event of a repository, at whatever host.
 async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic>> {
-    let Some(url) = fields
-        .first("hub.topic")
-        .and_then(|text| Url::parse(text).ok())
-    else {
+    let text = fields.first("hub.topic").unwrap_or_default();
+    let Ok(url) = Url::parse(text) else {
         return Ok(None);
     };
     let segments: Vec<&str> = url.path().trim_matches('/').split('/').collect();
@@ -75,7 +77,10 @@ async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic
     };
     let event =
         EventName::parse(event).map_err(|error| Refusal::custom(format!("hub.topic: {error}")))?;
+    let own = TopicUrl::parse(text).ok();
+    let own = own.and_then(|own| site.hub.event_place(&own));
     Ok(Some(Topic {
+        is_own: own.is_some(),
         source,
         event,
         content_type: match is_json {
@@ -83,6 +88,14 @@ async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic
             false => ContentType::Form,
         },
     }))
+}
+
+/// Whether the request is WebSub's after all: of somebody who may read the topic, which is this hub's, and keeps no hooks.
+fn is_readers(site: &Site, call: &Call, topic: &Topic) -> std::result::Result<bool, Problem> {
+    let holder = site.tokens.holder(&call.headers)?;
+    let event = EventPattern::One(topic.event.clone());
+    let may = |role| holder.may_for(role, &topic.source.name, &event);
+    Ok(topic.is_own && may(Role::Reader) && !may(Role::Manager))
 }
 
 async fn take(site: &Site, call: &Call, fields: &Fields, topic: Topic) -> Result<()> {
@@ -101,17 +114,22 @@ async fn take(site: &Site, call: &Call, fields: &Fields, topic: Topic) -> Result
     };
     let mode = needed("hub.mode")?;
     let callback = needed("hub.callback")?;
+    check_length("hub.callback", callback, &site.limits)?;
     let receiver = receiver(site, callback, topic.content_type)?;
     let known = known(site, &topic, &pattern, &receiver).await?;
     // A request for one event changes the hook for all of its events.
-    let changed = known.as_ref().map_or(&[][..], |hook| &hook.events);
-    may(site, &call.headers, Role::Manager, name, changed)?;
+    let may_keep = |hook: &Hook| may(site, &call.headers, Role::Manager, name, &hook.events);
+    known.as_ref().map_or(Ok(()), may_keep)?;
     match mode {
         "subscribe" => {
             let secret = fields.first("hub.secret").filter(|text| !text.is_empty());
-            subscribe(site, &topic, pattern, receiver, secret, known).await
+            let mut wish = draft(&topic.source, vec![pattern], receiver)?;
+            let config = secret.map(|secret| ("secret".to_owned(), secret.to_owned()));
+            let config = Given::pairs(BTreeMap::from_iter(config));
+            config.fill(&mut wish)?;
+            subscribe(site, wish, known, may_keep).await
         }
-        "unsubscribe" => unsubscribe(site, &topic, &pattern, known).await,
+        "unsubscribe" => unsubscribe(site, &topic, &pattern, known, may_keep).await,
         other => Err(Refusal::custom(format!(
             "hub.mode: {other:?} is neither subscribe nor unsubscribe"
         ))),
@@ -121,27 +139,24 @@ async fn take(site: &Site, call: &Call, fields: &Fields, topic: Topic) -> Result
 /// Makes a hook, or changes the one that goes to the same callback.
 async fn subscribe(
     site: &Site,
-    topic: &Topic,
-    pattern: EventPattern,
-    receiver: Receiver,
-    secret: Option<&str>,
+    wish: Hook,
     known: Option<Hook>,
+    may_keep: impl FnOnce(&Hook) -> Result<(), Problem>,
 ) -> Result<()> {
-    let config = secret.map(|secret| ("secret".to_owned(), secret.to_owned()));
-    let config = Given::pairs(BTreeMap::from_iter(config));
     if let Some(known) = known {
         let edit = |hook: &mut Hook| {
-            hook.events.push(pattern);
-            hook.receiver = receiver;
+            may_keep(hook)?;
+            hook.events.extend(wish.events);
+            hook.receiver = wish.receiver;
+            hook.secret = wish.secret;
+            hook.verify_tls = wish.verify_tls;
             hook.active = true;
-            config.fill(hook)
+            Ok::<_, Problem>(())
         };
         site.hub.edit_hook(known.id, edit).await?;
         return Ok(());
     }
-    let mut hook = draft(&topic.source, vec![pattern], receiver)?;
-    config.fill(&mut hook)?;
-    let hook = site.hub.create_hook(hook).await?.hook;
+    let hook = site.hub.create_hook(wish, may_keep).await?.hook;
     if let Receiver::Web { .. } = hook.receiver {
         site.hub.run(Errand::Ping, hook);
     }
@@ -154,6 +169,7 @@ async fn unsubscribe(
     topic: &Topic,
     pattern: &EventPattern,
     known: Option<Hook>,
+    may_keep: impl FnOnce(&Hook) -> Result<(), Problem>,
 ) -> Result<()> {
     let Some(hook) = known.filter(|hook| hook.wants(&topic.event)) else {
         return Ok(());
@@ -170,8 +186,9 @@ async fn unsubscribe(
         )));
     }
     let edit = |hook: &mut Hook| {
+        may_keep(hook)?;
         hook.events.retain(|own| own != pattern);
-        Ok::<_, Refusal>(())
+        Ok::<_, Problem>(())
     };
     site.hub.edit_hook(hook.id, edit).await?;
     Ok(())

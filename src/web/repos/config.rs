@@ -12,9 +12,21 @@ use crate::domain::hook::{ContentType, Hook, Receiver};
 use crate::domain::value::{CallbackUrl, Secret};
 use crate::flow::hooks::HookError;
 use crate::web::object::Object;
+use crate::web::settings::LimitSettings;
 
 /// The keys of a hook that is no service's.
 const WEB: [&str; 5] = ["url", "content_type", "secret", "insecure_ssl", "digest"];
+
+/// Refuses a URL that is longer than this hub takes.
+pub fn check_length(field: &str, url: &str, limits: &LimitSettings) -> Result<()> {
+    let (length, most) = (url.len(), limits.url_bytes);
+    match length > most {
+        true => Err(Refusal::custom(format!(
+            "{field} is {length} bytes long; this hub takes up to {most}"
+        ))),
+        false => Ok(()),
+    }
+}
 
 /// The pairs of a request.
 #[derive(Debug)]
@@ -22,20 +34,21 @@ pub struct Given(Config);
 
 impl Given {
     /// Those of the member `config`.
-    pub fn read(object: &Object) -> Result<Option<Self>> {
+    pub fn read(object: &Object, limits: &LimitSettings) -> Result<Option<Self>> {
         let members = object.member::<Map<String, Value>>("config");
-        match members.map_err(Refusal::wrong)? {
-            Some(members) => Ok(Some(Self(
-                service::from_json(&members).map_err(HookError::from)?,
-            ))),
-            None => Ok(None),
-        }
+        let members = members.map_err(Refusal::wrong)?;
+        members
+            .map(|members| Self::of(&members, limits))
+            .transpose()
     }
 
     /// Those of an object that is one.
-    pub fn of(object: Object) -> Result<Self> {
-        let config = service::from_json(&object.into_members());
-        Ok(Self(config.map_err(HookError::from)?))
+    pub fn of(members: &Map<String, Value>, limits: &LimitSettings) -> Result<Self> {
+        let config = service::from_json(members).map_err(HookError::from)?;
+        if let Some(url) = config.get("url") {
+            check_length("config.url", url, limits)?;
+        }
+        Ok(Self(config))
     }
 
     /// Pairs of texts.

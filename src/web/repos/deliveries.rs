@@ -1,8 +1,9 @@
 //! The deliveries of a hook as SocialGateway shows them: items, one with its request and response, and the request to repeat it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use warp::http::StatusCode;
 
 use super::pages::{parameter, per_page, set_link};
@@ -12,6 +13,8 @@ use crate::domain::attempt::Outcome;
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::flow::errand::Errand;
 use crate::web::Answer;
+use crate::web::hooks::deliveries::unrepeatable;
+use crate::web::hooks::view;
 use crate::web::problem::json_answer;
 use crate::web::scan::scan;
 
@@ -57,17 +60,17 @@ impl Visit<'_> {
         let payload = body.as_deref().and_then(payload);
         let (headers, excerpt) = match &delivery.attempt.outcome {
             Outcome::Answered { excerpt, .. } => {
-                (object(&delivery.response_headers), json!(excerpt))
+                (view::object(&delivery.response_headers), json!(excerpt))
             }
-            Outcome::Unanswered { .. } => (json!({}), Value::Null),
+            Outcome::Unanswered { .. } => (BTreeMap::new(), Value::Null),
         };
         let mut told = self.item(&delivery);
         told["action"] = payload
             .as_ref()
             .map_or(Value::Null, |payload| payload["action"].clone());
-        told["url"] = delivery.request.url.clone().into();
+        told["url"] = view::shown_url(&hook, &delivery.request.url).into();
         told["request"] = json!({
-            "headers": object(&delivery.request.headers),
+            "headers": view::object(&delivery.request.headers),
             "payload": payload,
         });
         told["response"] = json!({ "headers": headers, "payload": excerpt });
@@ -79,7 +82,10 @@ impl Visit<'_> {
         let hook = self.hook(id).await?;
         let id = DeliveryId::parse(delivery).ok_or(Refusal::NotFound)?;
         let kept = self.site.hub.store.delivery(hook.id, id).await?;
-        kept.ok_or(Refusal::NotFound)?;
+        let (delivery, _) = kept.ok_or(Refusal::NotFound)?;
+        if let Some(why) = unrepeatable(self.site, &hook, &delivery).await? {
+            return Err(Refusal::custom(why));
+        }
         self.site.hub.run(Errand::Again(id), hook);
         Ok(json_answer(StatusCode::ACCEPTED, &json!({})))
     }
@@ -137,11 +143,6 @@ fn payload(body: &[u8]) -> Option<Value> {
         serde_json::from_str(&value).ok()
     };
     serde_json::from_slice(body).ok().or_else(form)
-}
-
-fn object(headers: &[(String, String)]) -> Value {
-    let pair = |(name, value): &(String, String)| (name.clone(), value.clone().into());
-    Value::Object(headers.iter().map(pair).collect::<Map<_, _>>())
 }
 
 fn phrase(code: u16) -> String {

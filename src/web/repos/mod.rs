@@ -39,6 +39,8 @@ struct Visit<'a> {
     site: &'a Site,
     call: Call,
     source: Source,
+    /// What it takes to do what it asks for.
+    role: Role,
 }
 
 /// Whatever stands below `/repos` and at `/hooks`.
@@ -62,11 +64,16 @@ async fn repository_hooks(
     below: &[&str],
 ) -> Result<Answer> {
     let source = declared(site, repository).await?;
-    let role = role_of(&call);
+    let role = role_of(&call, below);
     let name = source.as_ref().map(|source| &source.name);
     may(site, &call.headers, role, name, &[])?;
     let source = source.ok_or(Refusal::NotFound)?;
-    let visit = Visit { site, call, source };
+    let visit = Visit {
+        site,
+        call,
+        source,
+        role,
+    };
     match (visit.call.method.as_str(), below) {
         ("GET" | "HEAD", []) => visit.list().await,
         ("POST", []) => visit.create().await,
@@ -84,10 +91,11 @@ async fn repository_hooks(
     }
 }
 
-/// What a request has to be allowed to.
-fn role_of(call: &Call) -> Role {
-    match call.method.as_str() {
-        "GET" | "HEAD" => Role::Reader,
+/// What a request has to be allowed to. Who reads a hook need not see what it was sent.
+fn role_of(call: &Call, below: &[&str]) -> Role {
+    match (call.method.as_str(), below) {
+        (_, [_, "deliveries", ..]) => Role::Manager,
+        ("GET" | "HEAD", _) => Role::Reader,
         _ => Role::Manager,
     }
 }
@@ -103,7 +111,9 @@ async fn declared(site: &Site, repository: &str) -> Result<Option<Source>> {
 
 impl Visit<'_> {
     async fn list(&self) -> Result<Answer> {
-        let hooks = self.site.hub.all_hooks_of(&self.source.name).await?;
+        let holder = self.site.tokens.holder(&self.call.headers)?;
+        let mut hooks = self.site.hub.all_hooks_of(&self.source.name).await?;
+        hooks.retain(|hook| holder.may_for_each(self.role, &hook.source, &hook.events));
         let pages = Pages::read(self.call.query.as_deref())?;
         let mut objects = Vec::new();
         for hook in pages.of(&hooks) {
@@ -118,7 +128,8 @@ impl Visit<'_> {
     async fn create(mut self) -> Result<Answer> {
         let object = self.body().await?;
         let name = object.member::<String>("name").map_err(Refusal::wrong)?;
-        let given = Given::read(&object)?.ok_or_else(|| Refusal::missing("config"))?;
+        let given =
+            Given::read(&object, &self.site.limits)?.ok_or_else(|| Refusal::missing("config"))?;
         let name = name.ok_or_else(|| Refusal::missing("name"))?;
         let events = events(&object, "events")?;
         let events = events.unwrap_or_else(|| vec![default_event()]);
@@ -127,7 +138,8 @@ impl Visit<'_> {
         given.fill(&mut hook)?;
         hook.active = active(&object)?.unwrap_or(true);
         self.manage(&hook)?;
-        let created = self.site.hub.create_hook(hook).await?;
+        let may_keep = |hook: &Hook| self.manage(hook);
+        let created = self.site.hub.create_hook(hook, may_keep).await?;
         let hook = created.hook;
         let status = match created.is_new {
             true => StatusCode::CREATED,
@@ -151,7 +163,7 @@ impl Visit<'_> {
     async fn edit(mut self, id: &str) -> Result<Answer> {
         let hook = self.hook(id).await?;
         let object = self.body().await?;
-        let given = Given::read(&object)?;
+        let given = Given::read(&object, &self.site.limits)?;
         let whole = events(&object, "events")?;
         let added = events(&object, "add_events")?.unwrap_or_default();
         let removed = events(&object, "remove_events")?.unwrap_or_default();
@@ -185,7 +197,8 @@ impl Visit<'_> {
 
     async fn edit_config(mut self, id: &str) -> Result<Answer> {
         let hook = self.hook(id).await?;
-        let given = Given::of(self.body().await?)?;
+        let members = self.body().await?.into_members();
+        let given = Given::of(&members, &self.site.limits)?;
         let edit = |hook: &mut Hook| given.patch(hook);
         let hook = self.site.hub.edit_hook(hook.id, edit).await?;
         Ok(json_answer(StatusCode::OK, &repository::config(&hook)))
@@ -216,8 +229,8 @@ impl Visit<'_> {
         let hook = hook
             .filter(|hook| hook.source == self.source.name)
             .ok_or(Refusal::NotFound)?;
-        let (headers, role) = (&self.call.headers, role_of(&self.call));
-        may(self.site, headers, role, Some(&hook.source), &hook.events)?;
+        let (headers, source) = (&self.call.headers, Some(&hook.source));
+        may(self.site, headers, self.role, source, &hook.events)?;
         Ok(hook)
     }
 

@@ -39,7 +39,7 @@ impl Pages {
         let before = self.page.min(last + 1) - 1;
         let links = [
             ("prev", before, self.page > 1),
-            ("next", self.page + 1, self.page < last),
+            ("next", self.page.saturating_add(1), self.page < last),
             ("last", last, self.page < last),
             ("first", 1, self.page > 1),
         ];
