@@ -8,7 +8,7 @@
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
 //! - [`permission`]: who may do what with hooks, whichever way they come.
-//! - [`replays`]: what was raised, sent once more.
+//! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
 //!   [`hooking`] makes hooks and reads their log.
@@ -47,3 +47,4 @@ mod scenarios;
 mod schemas;
 mod signatures;
 mod sources;
+mod telling;
