@@ -11,7 +11,7 @@ use super::clock::new_publication_id;
 use super::editions::Edition;
 use crate::dialect::repository;
 use crate::dialect::socialgateway::PING;
-use crate::domain::delivery::{Delivery, DeliveryId, RequestBody};
+use crate::domain::delivery::{Delivery, DeliveryId, RequestBody, Writing};
 use crate::domain::event::EventName;
 use crate::domain::hook::Hook;
 use crate::domain::publication::{EventMark, Publication};
@@ -55,12 +55,14 @@ impl Hub {
         delivery: &Delivery,
         own: Bytes,
     ) -> Result<Option<Bytes>, StoreError> {
-        let RequestBody::Default { content_type } = delivery.request.body else {
-            return Ok(Some(own));
+        let writing = match delivery.request.body {
+            RequestBody::Own => return Ok(Some(own)),
+            RequestBody::Default(writing) => writing,
+            RequestBody::Undated { content_type } => Writing::of(hook, content_type),
         };
         let edition = self.edition(delivery.publication).await?;
         let occurrence = edition.as_ref().and_then(|edition| edition.occurrence());
-        Ok(occurrence.map(|event| event.default_body(hook.dialect, hook.type_key, content_type)))
+        Ok(occurrence.map(|event| event.default_body(writing)))
     }
 
     async fn do_errand(&self, errand: Errand, hook: Hook) -> Result<(), StoreError> {

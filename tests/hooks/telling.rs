@@ -166,6 +166,28 @@ async fn a_replay_waits_as_long_as_its_receiver_asks_for() {
 }
 
 #[tokio::test]
+async fn the_log_shows_the_body_that_was_sent_whatever_the_hook_is_by_now() {
+    let hub = shop(&[]).await;
+    let server = receiver(Reply::status(200)).await;
+    let hook = hub.hook(&server.url("/"), &json!({})).await;
+    hub.raise_number(MADE, 1).await;
+    let id = hub.logged(hook, 1).await[0]["id"].clone();
+    let edit = json!({ "dialect": "pleroma", "type_key": true });
+    let path = format!("/api/v1/hooks/{hook}");
+    ask(&hub, "PATCH", &path, &edit).await.expect(200);
+    let shown = hub.delivery(hook, &id).await;
+    assert_eq!(shown["request"]["body"], r#"{"n":1}"#);
+
+    hub.raise_number(MADE, 2).await;
+    let id = hub.logged(hook, 2).await[0]["id"].clone();
+    let edit = json!({ "type_key": false, "content_type": "form" });
+    ask(&hub, "PATCH", &path, &edit).await.expect(200);
+    let shown = hub.delivery(hook, &id).await;
+    let shown = shown["request"]["body"].as_str().expect("a body");
+    assert_eq!(shown.as_bytes(), server.log().matching(|_| true)[1].body);
+}
+
+#[tokio::test]
 async fn a_test_finds_the_latest_push_however_long_ago() {
     let hub = hub(&[]).await;
     let push = json!({ "ref": "refs/heads/main" });
