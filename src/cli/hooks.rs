@@ -1,14 +1,16 @@
 //! `fanfare hooks`: the hooks of a hub, listed, made, changed, tried out, ended.
 
-use std::path::PathBuf;
+mod fields;
+mod preview;
+
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use reqwest::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::publish::read;
+use self::fields::Fields;
+use self::preview::PreviewArgs;
 use super::remote::{Remote, RemoteArgs, cell, table};
 use crate::domain::source::SourceName;
 
@@ -16,7 +18,9 @@ pub const EXAMPLE: &str = "\
 Examples:
   fanfare hooks add social https://you.example/hook --event 'report.*'
   fanfare hooks add octocat/hello-world --name slack --config url=https://hooks.slack.example/T1/B2/x --event push
+  fanfare hooks preview social https://you.example/hook --event 'report.*' --template body.txt
   fanfare hooks edit 3 --ordered --rate 10
+  fanfare hooks edit 3 --rate 0 --template '' --secret ''
   fanfare hooks disable 3";
 
 #[derive(Args, Debug)]
@@ -39,6 +43,8 @@ enum Verb {
     Show(OneArgs),
     /// Make one, and print its secret: the only time that it can be seen
     Add(AddArgs),
+    /// Show what one would be sent, and make none
+    Preview(PreviewArgs),
     /// Change what is named of one
     Edit(EditArgs),
     /// Let one get events from now on
@@ -102,47 +108,6 @@ struct EditArgs {
     remote: RemoteArgs,
 }
 
-/// What may be said of a hook; the hub says what is wrong with it.
-#[derive(Args, Debug)]
-struct Fields {
-    /// Which events, such as push, account.* or *; say it again for each
-    #[arg(long = "event", value_name = "PATTERN")]
-    events: Vec<String>,
-    /// The layout of the requests, unless it is the source's: websub, mastodon, pleroma, muut, socialgateway
-    #[arg(long)]
-    dialect: Option<String>,
-    /// json or form
-    #[arg(long, value_name = "FORM")]
-    content_type: Option<String>,
-    /// What the requests are signed with (otherwise one is made)
-    #[arg(long)]
-    secret: Option<String>,
-    /// dialect, both, or standard for Standard Webhooks
-    #[arg(long)]
-    signing: Option<String>,
-    /// What a service needs to know; say it again for each
-    #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
-    config: Vec<(String, String)>,
-    /// A header that is added; say it again for each
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = pair)]
-    headers: Vec<(String, String)>,
-    /// Only events that this lets through; empty for all
-    #[arg(long)]
-    filter: Option<String>,
-    /// The file with the template of the body
-    #[arg(long, value_name = "FILE")]
-    template: Option<PathBuf>,
-    /// The most deliveries in a second
-    #[arg(long, value_name = "NUMBER")]
-    rate: Option<u32>,
-    /// One at a time, in their order (--ordered=false: side by side)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    ordered: Option<bool>,
-    /// Check the receiver's certificate (--verify-tls=false: do not)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    verify_tls: Option<bool>,
-}
-
 /// Does what is asked.
 ///
 /// # Errors
@@ -156,6 +121,7 @@ pub async fn run(args: &HooksArgs) -> anyhow::Result<ExitCode> {
             remote.show(&hook, || members(&hook))?;
         }
         Verb::Add(args) => add(args).await?,
+        Verb::Preview(args) => preview::run(args).await?,
         Verb::Edit(args) => edit(args).await?,
         Verb::Enable(one) => tell(one, "/enable", None, "gets events from now on").await?,
         Verb::Disable(one) => tell(one, "/disable", None, "gets nothing any more").await?,
@@ -200,14 +166,7 @@ async fn list(source: Option<&SourceName>, remote: &RemoteArgs) -> anyhow::Resul
 }
 
 async fn add(args: &AddArgs) -> anyhow::Result<()> {
-    let mut wish = args.fields.wish()?;
-    wish["source"] = json!(args.source.as_str());
-    if let Some(url) = &args.to {
-        wish["url"] = json!(url);
-    }
-    if let Some(name) = &args.name {
-        wish["name"] = json!(name);
-    }
+    let wish = args.wish()?;
     let remote = Remote::new(&args.remote)?;
     let hook = remote
         .ask(Method::POST, "api/v1/hooks", Some(&wish))
@@ -244,53 +203,22 @@ async fn tell(one: &OneArgs, what: &str, body: Option<&Value>, done: &str) -> an
     remote.show(&answer, || format!("Hook {} {done}.\n", one.id))
 }
 
-impl OneArgs {
-    fn path(&self, below: &str) -> String {
-        format!("api/v1/hooks/{}{below}", self.id)
+impl AddArgs {
+    fn wish(&self) -> anyhow::Result<Value> {
+        let mut wish = self.fields.wish()?;
+        wish["source"] = json!(self.source.as_str());
+        for (name, text) in [("url", &self.to), ("name", &self.name)] {
+            if let Some(text) = text {
+                wish[name] = json!(text);
+            }
+        }
+        Ok(wish)
     }
 }
 
-impl Fields {
-    /// What was said, as the API takes it.
-    fn wish(&self) -> anyhow::Result<Value> {
-        let mut wish = Map::new();
-        let texts = [
-            ("dialect", &self.dialect),
-            ("content_type", &self.content_type),
-            ("secret", &self.secret),
-            ("signing", &self.signing),
-        ];
-        for (name, text) in texts {
-            wish.extend(text.as_ref().map(|text| (name.to_owned(), json!(text))));
-        }
-        if !self.events.is_empty() {
-            wish.insert("events".into(), json!(self.events));
-        }
-        for (name, pairs) in [("config", &self.config), ("headers", &self.headers)] {
-            let pairs: Map<_, _> = pairs
-                .iter()
-                .map(|(name, value)| (name.clone(), json!(value)))
-                .collect();
-            if !pairs.is_empty() {
-                wish.insert(name.into(), pairs.into());
-            }
-        }
-        if let Some(filter) = &self.filter {
-            let given = Some(filter).filter(|filter| !filter.is_empty());
-            wish.insert("filter".into(), json!(given));
-        }
-        if let Some(file) = &self.template {
-            let text = String::from_utf8(read(file)?);
-            let text = text.with_context(|| format!("{} is not UTF-8", file.display()))?;
-            wish.insert("template".into(), json!(text));
-        }
-        if let Some(rate) = self.rate {
-            wish.insert("rate".into(), json!(rate));
-        }
-        for (name, flag) in [("ordered", self.ordered), ("verify_tls", self.verify_tls)] {
-            wish.extend(flag.map(|flag| (name.to_owned(), json!(flag))));
-        }
-        Ok(wish.into())
+impl OneArgs {
+    fn path(&self, below: &str) -> String {
+        format!("api/v1/hooks/{}{below}", self.id)
     }
 }
 
@@ -305,10 +233,4 @@ pub fn members(value: &Value) -> String {
     members
         .map(|(name, value)| format!("{name}: {}\n", cell(value)))
         .collect()
-}
-
-/// Reads an argument that is a name and a value.
-fn pair(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }

@@ -11,6 +11,7 @@ mod listen;
 mod publish;
 mod remote;
 mod replay;
+mod replays;
 mod serve;
 mod signals;
 mod sources;
@@ -50,9 +51,8 @@ pub struct Cli {
     verb: Verb,
 }
 
-/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the six after them
-/// keep one that runs, the last two move the
-/// data of a hub that is stopped.
+/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the seven after them
+/// keep one that runs, the last two move the data of a hub that is stopped.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the hub
@@ -87,13 +87,16 @@ enum Verb {
     Tokens(tokens::TokensArgs),
     /// Show, make, change and end the hooks of a hub
     #[command(after_help = hooks::EXAMPLE)]
-    Hooks(hooks::HooksArgs),
+    Hooks(Box<hooks::HooksArgs>),
     /// Show what a hook was sent, and send one of it again
     #[command(after_help = deliveries::EXAMPLE)]
     Deliveries(deliveries::DeliveriesArgs),
     /// Send a hook once more what its source has raised
     #[command(after_help = replay::EXAMPLE)]
     Replay(replay::ReplayArgs),
+    /// Show the replays of a hook, and end one
+    #[command(after_help = replays::EXAMPLE)]
+    Replays(replays::ReplaysArgs),
     /// Write all subscriptions of a stopped hub as JSON lines
     #[command(after_help = transfer::EXPORT_EXAMPLE)]
     Export(transfer::ExportArgs),
@@ -128,6 +131,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Hooks(args) => hooks::run(&args).await,
             Verb::Deliveries(args) => deliveries::run(&args).await,
             Verb::Replay(args) => replay::run(&args).await,
+            Verb::Replays(args) => replays::run(&args).await,
             Verb::Export(args) => transfer::export(&args).await,
             Verb::Import(args) => transfer::import(&args).await,
         }

@@ -21,7 +21,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 pub struct ReplayArgs {
     /// The hook
     hook: u64,
-    /// Since when: a time, or how long ago
+    /// Since when: a time, or how long ago; with --failed since when it has failed
     #[arg(long, value_name = "TIME")]
     since: String,
     /// Only what it did not take (otherwise all that it asks for)
@@ -57,7 +57,8 @@ pub async fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn in_words(replay: &Value) -> String {
+/// How far a replay has come, in one line.
+pub fn in_words(replay: &Value) -> String {
     let [id, state, seen] = ["id", "state", "seen"].map(|key| cell(&replay[key]));
     let [delivered, failed] = ["delivered", "failed"].map(|key| cell(&replay[key]));
     let reason = replay["reason"].as_str();

@@ -12,6 +12,7 @@ use super::filter::{self, Filter, FilterError};
 use super::service::{self, ConfigError, Outgoing, Summary, UnknownService};
 use super::template::{RenderError, Template, TemplateError};
 use super::{Occasion, Request, body, encode, request};
+use crate::domain::delivery::Writing;
 use crate::domain::event::Event;
 use crate::domain::hook::{ContentType, Hook, Receiver};
 use crate::domain::source::{Dialect, SourceName};
@@ -48,7 +49,7 @@ pub struct Order {
     /// The request.
     pub outgoing: Outgoing,
     /// How the event's default body is written in it; `None` for a body of the hook's own.
-    pub default_body: Option<ContentType>,
+    pub default_body: Option<Writing>,
 }
 
 /// Why an event cannot be told to a hook: it must be edited first. Saving it has checked all this, but for what depends on
@@ -152,18 +153,21 @@ impl Occurrence {
         }
     }
 
-    /// The body that every hook of a dialect gets which has none of its own.
-    pub fn default_body(
-        &self,
-        dialect: Dialect,
-        type_key: bool,
-        content_type: ContentType,
-    ) -> Bytes {
+    /// The body that every hook gets which has none of its own.
+    pub fn default_body(&self, writing: Writing) -> Bytes {
+        let Writing {
+            dialect,
+            type_key,
+            content_type,
+        } = writing;
         let form = content_type == ContentType::Form;
         let index = dialect as usize * 4 + usize::from(type_key) * 2 + usize::from(form);
         let write = || match form {
             true => {
-                let json = self.default_body(dialect, type_key, ContentType::Json);
+                let json = self.default_body(Writing {
+                    content_type: ContentType::Json,
+                    ..writing
+                });
                 encode(&json, ContentType::Form)
             }
             false => body(dialect, &self.event, type_key),
@@ -175,15 +179,15 @@ impl Occurrence {
         &self,
         hook: &Hook,
         content_type: ContentType,
-    ) -> Result<(Bytes, Option<ContentType>), OrderError> {
+    ) -> Result<(Bytes, Option<Writing>), OrderError> {
         match &hook.template {
             Some(template) => {
                 let filled = Template::parse(template)?.render(&self.event)?;
                 Ok((encode(&filled.into(), content_type), None))
             }
             None => {
-                let body = self.default_body(hook.dialect, hook.type_key, content_type);
-                Ok((body, Some(content_type)))
+                let writing = Writing::of(hook, content_type);
+                Ok((self.default_body(writing), Some(writing)))
             }
         }
     }

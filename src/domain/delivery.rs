@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
 use super::event::EventName;
-use super::hook::{ContentType, HookId};
+use super::hook::{ContentType, Hook, HookId};
+use super::source::Dialect;
 use super::value::{PublicationId, Timestamp};
 
 /// How much is kept of the headers of a request, or of an answer, in bytes.
@@ -83,13 +84,37 @@ pub struct Request {
 /// What the body of a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RequestBody {
-    /// That of the publication as the dialect writes it: it can be made again.
-    Default {
+    /// As `Default`, by a version that did not keep the dialect: the hook's present one is the best guess.
+    Undated {
         /// Written how.
         content_type: ContentType,
     },
     /// One of its own, made by a template or a service.
     Own,
+    /// That of the publication as a dialect writes it: it can be made again.
+    Default(Writing),
+}
+
+/// How the body of a publication is written for a hook that has none of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writing {
+    /// In this dialect.
+    pub dialect: Dialect,
+    /// In Pleroma's, with the key `type` for `event`.
+    pub type_key: bool,
+    /// As JSON, or in a form.
+    pub content_type: ContentType,
+}
+
+impl Writing {
+    /// What a hook gets as it is now.
+    pub fn of(hook: &Hook, content_type: ContentType) -> Self {
+        Self {
+            dialect: hook.dialect,
+            type_key: hook.type_key,
+            content_type,
+        }
+    }
 }
 
 /// Headers as they are kept: in order, values made readable, and none behind the first one that would be too much.

@@ -109,6 +109,11 @@ impl Hub {
         if self.stop.is_cancelled() {
             return Ok(ControlFlow::Break(()));
         }
+        // What it is told beside this, a ping or a replay, keeps to its order too.
+        let _alone = match target.hook() {
+            Some(hook) => self.paces.alone(hook).await,
+            None => None,
+        };
         let edited = match target.hook() {
             Some(hook) => match self.hook_for(hook.id, entry).await? {
                 Some(hook) => Some(Target::from(hook)),

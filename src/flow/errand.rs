@@ -1,16 +1,17 @@
 //! Errands: one hook is told of one event because somebody asked. In: a hook and what it shall be told. Out: a delivery, which the
-//! log has too.
+//! log has too. An errand is one attempt, and nowhere written down before that: with the process it ends.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::json;
 
 use super::Hub;
 use super::clock::new_publication_id;
 use super::editions::Edition;
 use crate::dialect::repository;
 use crate::dialect::socialgateway::PING;
-use crate::domain::delivery::{Delivery, DeliveryId, RequestBody};
+use crate::domain::delivery::{Delivery, DeliveryId, RequestBody, Writing};
 use crate::domain::event::EventName;
 use crate::domain::hook::Hook;
 use crate::domain::publication::{EventMark, Publication};
@@ -20,8 +21,6 @@ use crate::store::StoreError;
 
 /// The event that tests are made of.
 const PUSH: &str = "push";
-/// How many of the latest events are looked at for a push.
-const EVENTS_SEEN: usize = 200;
 
 /// What a hook shall be told.
 #[derive(Clone, Copy, Debug)]
@@ -56,15 +55,18 @@ impl Hub {
         delivery: &Delivery,
         own: Bytes,
     ) -> Result<Option<Bytes>, StoreError> {
-        let RequestBody::Default { content_type } = delivery.request.body else {
-            return Ok(Some(own));
+        let writing = match delivery.request.body {
+            RequestBody::Own => return Ok(Some(own)),
+            RequestBody::Default(writing) => writing,
+            RequestBody::Undated { content_type } => Writing::of(hook, content_type),
         };
         let edition = self.edition(delivery.publication).await?;
         let occurrence = edition.as_ref().and_then(|edition| edition.occurrence());
-        Ok(occurrence.map(|event| event.default_body(hook.dialect, hook.type_key, content_type)))
+        Ok(occurrence.map(|event| event.default_body(writing)))
     }
 
     async fn do_errand(&self, errand: Errand, hook: Hook) -> Result<(), StoreError> {
+        let id = hook.id;
         let edition = match errand {
             Errand::Ping => Some(Arc::new(self.ping_of(&hook, new_publication_id()).await?)),
             Errand::Test => self.latest_push(&hook).await?,
@@ -73,19 +75,19 @@ impl Hub {
         if let Some(edition) = edition {
             let redelivery = matches!(errand, Errand::Again(_));
             // What came of it stands in the log.
-            self.tell(&edition, hook, redelivery).await;
+            self.tell(&edition, id, redelivery).await?;
         }
         Ok(())
     }
 
     async fn latest_push(&self, hook: &Hook) -> Result<Option<Arc<Edition>>, StoreError> {
-        let is_wanted = |event: &EventName| event.as_str() == PUSH && hook.wants(event);
-        let latest = self
-            .store
-            .events_before(&hook.source, None, EVENTS_SEEN)
-            .await?;
-        match latest.iter().find(|raised| is_wanted(&raised.event)) {
-            Some(push) => self.edition(push.publication).await,
+        let push = EventName::parse(PUSH).expect("a constant that is a name");
+        if !hook.wants(&push) {
+            return Ok(None);
+        }
+        let topic = hook.source.topic(&self.url, &push);
+        match self.store.latest_event(topic.id()).await? {
+            Some(latest) => self.edition(latest).await,
             None => Ok(None),
         }
     }
@@ -95,20 +97,27 @@ impl Hub {
         hook: &Hook,
         delivery: DeliveryId,
     ) -> Result<Option<Arc<Edition>>, StoreError> {
-        match self.store.delivery(hook.id, delivery).await? {
-            None => Ok(None),
-            Some((delivery, _)) if delivery.event.as_str() == PING => {
-                let ping = self.ping_of(hook, delivery.publication).await?;
-                Ok(Some(Arc::new(ping)))
-            }
-            Some((delivery, _)) => self.edition(delivery.publication).await,
+        let Some((delivery, _)) = self.store.delivery(hook.id, delivery).await? else {
+            return Ok(None);
+        };
+        let kept = self.edition(delivery.publication).await?;
+        if kept.is_none() && delivery.event.as_str() == PING {
+            let ping = self.ping_of(hook, delivery.publication).await?;
+            return Ok(Some(Arc::new(ping)));
         }
+        Ok(kept)
     }
 
     /// A ping: an event that only its hook hears of, and that is nowhere kept.
     async fn ping_of(&self, hook: &Hook, id: PublicationId) -> Result<Edition, StoreError> {
-        let health = self.store.health(hook.id).await?;
-        let payload = repository::ping(&self.url, hook, &health).to_string();
+        let payload = match hook.dialect {
+            Dialect::SocialGateway => {
+                let health = self.store.health(hook.id).await?;
+                repository::ping(&self.url, hook, &health)
+            }
+            _ => json!({ "hook": hook.id, "source": hook.source.as_str() }),
+        };
+        let payload = payload.to_string();
         let name = EventName::parse(PING).expect("a constant that is a name");
         let now = self.clock.now();
         let topic = hook.source.topic(&self.url, &name);

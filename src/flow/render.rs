@@ -11,8 +11,8 @@ use super::editions::Edition;
 use crate::dialect::service::Outgoing;
 use crate::dialect::service::irc::IrcRoom;
 use crate::domain::attempt::{Failure, Outcome};
-use crate::domain::delivery::{Request, RequestBody, kept_headers};
-use crate::domain::hook::{ContentType, Hook};
+use crate::domain::delivery::{Request, RequestBody, Writing, kept_headers};
+use crate::domain::hook::Hook;
 use crate::domain::value::{CallbackUrl, Timestamp};
 use crate::net::sender::Exchange;
 use crate::store::{Recipient, Target};
@@ -39,7 +39,7 @@ impl Hub {
         edition: &Edition,
         target: &'a Target,
         now: Timestamp,
-    ) -> (Rendered<'a>, Option<ContentType>) {
+    ) -> (Rendered<'a>, Option<Writing>) {
         match &target.recipient {
             Recipient::Subscription(subscription) => {
                 let content = &edition.content;
@@ -63,7 +63,7 @@ impl Hub {
         edition: &Edition,
         hook: &Hook,
         now: Timestamp,
-    ) -> (Rendered<'static>, Option<ContentType>) {
+    ) -> (Rendered<'static>, Option<Writing>) {
         let Some(occurrence) = edition.occurrence() else {
             let reason = "the publication is no event that can be read".to_owned();
             return (Rendered::Unfit(reason), None);
@@ -103,7 +103,7 @@ impl Hub {
 
 impl Rendered<'_> {
     /// What the log says was asked, and the body if it is one of the hook's own. `hook` is who is asked.
-    pub(super) fn asked(&self, hook: &Hook, default: Option<ContentType>) -> (Request, Bytes) {
+    pub(super) fn asked(&self, hook: &Hook, default: Option<Writing>) -> (Request, Bytes) {
         let (method, url, headers, own) = match self {
             Self::Http {
                 method,
@@ -136,7 +136,7 @@ impl Rendered<'_> {
             }
         };
         let (body, own) = match default {
-            Some(content_type) => (RequestBody::Default { content_type }, Bytes::new()),
+            Some(writing) => (RequestBody::Default(writing), Bytes::new()),
             None => (RequestBody::Own, own),
         };
         let request = Request {

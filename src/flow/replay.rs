@@ -7,7 +7,8 @@
 //!    that runs looks at its row before each request, and once a second while it waits.
 //! 3. One event after the other, in their order; one that is not taken is tried as often as the schedule says, then passed over.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,11 +17,12 @@ use uuid::Uuid;
 
 use super::Hub;
 use super::clock::new_id;
-use super::tell::is_taken;
+use crate::domain::attempt::Verdict;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::hook::{Hook, HookId};
 use crate::domain::replay::{Progress, Replay, Selection};
 use crate::domain::value::{PublicationId, Timestamp};
+use crate::store::hooks::Raised;
 use crate::store::{HookChange, StoreError};
 
 /// Events read at a time.
@@ -34,6 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ON_REQUEST: &str = "it was stopped on request";
 const DELETED: &str = "the hook was deleted";
 const DISABLED: &str = "the hook was disabled";
+
+/// Of publications that were delivered to a hook, whether the last delivery was taken.
+type Outcomes = BTreeMap<PublicationId, bool>;
 
 /// What became of an event of a replay.
 enum Told {
@@ -159,11 +164,11 @@ impl Hub {
     }
 
     async fn run_replay(self: Arc<Self>, mut replay: Replay) -> Result<Replay, StoreError> {
-        let taken = match replay.selection {
-            Selection::All => HashMap::new(),
-            Selection::Failed => self.outcomes_since(replay.hook, replay.since).await?,
+        let outcomes = match replay.selection {
+            Selection::All => None,
+            Selection::Failed => Some(self.outcomes_since(replay.hook, replay.since).await?),
         };
-        replay.progress = match self.replay_all(&mut replay, &taken).await? {
+        replay.progress = match self.replay_all(&mut replay, outcomes).await? {
             Ok(()) => Progress::Finished(self.clock.now()),
             Err(End::Later) => Progress::Running,
             Err(End::Off(reason)) => self.stopped(reason),
@@ -175,31 +180,32 @@ impl Hub {
     async fn replay_all(
         &self,
         replay: &mut Replay,
-        taken: &HashMap<PublicationId, bool>,
+        outcomes: Option<Outcomes>,
     ) -> Result<Result<(), End>, StoreError> {
         let Some(hook) = self.store.hook(replay.hook).await? else {
             return Ok(Err(End::Off(DELETED)));
         };
         let begun = PublicationId::bound(replay.begun_at);
-        let mut after = replay.cursor.unwrap_or(PublicationId::bound(replay.since));
+        let first = match outcomes {
+            None => PublicationId::bound(replay.since),
+            // What has failed since may have been raised before.
+            Some(_) => PublicationId::bound(Timestamp(0)),
+        };
+        let mut after = replay.cursor.unwrap_or(first);
         let mut written = Instant::now();
         loop {
-            let page = self
-                .store
-                .events_after(&hook.source, Some(after), PAGE)
-                .await?;
+            let page = match &outcomes {
+                None => self.wanted_after(&hook, after).await?,
+                Some(outcomes) => failed_after(outcomes, after),
+            };
             if page.is_empty() {
                 return Ok(Ok(()));
             }
-            for raised in page {
-                after = raised.publication;
+            for (id, is_wanted) in page {
+                after = id;
                 if after >= begun {
                     return Ok(Ok(()));
                 }
-                let is_wanted = match replay.selection {
-                    Selection::All => hook.wants(&raised.event),
-                    Selection::Failed => taken.get(&after) == Some(&false),
-                };
                 let told = match is_wanted {
                     true => self.tell_again(replay, after).await?,
                     false => Ok(Told::Passed),
@@ -224,6 +230,17 @@ impl Hub {
         }
     }
 
+    /// The next events of a hook's source, and whether it asks for them.
+    async fn wanted_after(
+        &self,
+        hook: &Hook,
+        after: PublicationId,
+    ) -> Result<Vec<(PublicationId, bool)>, StoreError> {
+        let page = self.store.events_after(&hook.source, Some(after), PAGE);
+        let wanted = |raised: Raised| (raised.publication, hook.wants(&raised.event));
+        Ok(page.await?.into_iter().map(wanted).collect())
+    }
+
     /// Tells the hook, as it stands now, of one event; again and again while it does not take it.
     async fn tell_again(
         &self,
@@ -244,18 +261,21 @@ impl Hub {
             {
                 return Ok(Ok(Told::Passed));
             }
-            let Some(attempt) = self.tell(&edition, hook, true).await else {
-                return Ok(Err(End::Later));
+            let Some(attempt) = self.tell(&edition, hook.id, true).await? else {
+                // Then it does not go on, and it is seen above why.
+                continue;
             };
-            if is_taken(&attempt) {
-                return Ok(Ok(Told::Taken));
-            }
+            let asked = match attempt.outcome.verdict() {
+                Verdict::Delivered => return Ok(Ok(Told::Taken)),
+                Verdict::Gone => None,
+                Verdict::Failed { not_before } => not_before,
+            };
             failures += 1;
             if failures >= self.settings.delivery.retry.len() {
                 return Ok(Ok(Told::Refused));
             }
             let tries = u32::try_from(failures).unwrap_or(u32::MAX);
-            let due = Instant::now() + self.retry_delay(tries, None);
+            let due = Instant::now() + self.retry_delay(tries, asked);
             if let Err(end) = self.wait_until(due, replay).await? {
                 return Ok(Err(end));
             }
@@ -299,12 +319,8 @@ impl Hub {
     }
 
     /// Of each publication that was delivered to a hook since a time, whether the last delivery was taken.
-    async fn outcomes_since(
-        &self,
-        hook: HookId,
-        since: Timestamp,
-    ) -> Result<HashMap<PublicationId, bool>, StoreError> {
-        let mut outcomes = HashMap::new();
+    async fn outcomes_since(&self, hook: HookId, since: Timestamp) -> Result<Outcomes, StoreError> {
+        let mut outcomes = Outcomes::new();
         let mut after = DeliveryId::bound(since);
         loop {
             let page = self.store.deliveries_after(hook, Some(after), PAGE).await?;
@@ -313,7 +329,8 @@ impl Hub {
             };
             after = last.id;
             for delivery in page {
-                outcomes.insert(delivery.publication, is_taken(&delivery.attempt));
+                let is_taken = delivery.attempt.outcome.verdict() == Verdict::Delivered;
+                outcomes.insert(delivery.publication, is_taken);
             }
         }
     }
@@ -339,4 +356,11 @@ impl Hub {
         let put = HookChange::PutReplay(replay).into();
         self.store.commit(vec![put]).await
     }
+}
+
+/// The next publications, and whether their last delivery has failed.
+fn failed_after(outcomes: &Outcomes, after: PublicationId) -> Vec<(PublicationId, bool)> {
+    let rest = outcomes.range((Bound::Excluded(after), Bound::Unbounded));
+    let failed = |(id, is_taken): (&PublicationId, &bool)| (*id, !is_taken);
+    rest.take(PAGE).map(failed).collect()
 }

@@ -1,7 +1,8 @@
 //! The client that carries deliveries to IRC channels. A room and lines come in, one visit to the server is made, and
 //! what became of it comes back as an `Outcome`, as from the sender of HTTP requests.
 //!
-//! Invariants: one deadline covers all of a visit. Delivered means that the server has taken every line: it has answered
+//! Invariants: one deadline covers the way into the channel, and another one what is said there; so whoever came in late is heard out,
+//! and need not come again to say it twice. Delivered means that the server has taken every line: it has answered
 //! a PING that came after them, and refused none. What the server says is read up to a bound.
 
 mod line;
@@ -10,7 +11,7 @@ mod session;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::session::{Session, SessionError};
 use super::dial::Dialer;
@@ -43,7 +44,8 @@ impl Irc {
         }
     }
 
-    /// Comes to the room, says the lines and leaves. From connecting to the consent at most `within` passes.
+    /// Comes to the room, says the lines and leaves. From connecting to the channel at most `within` passes; and from there to the
+    /// consent as much, beside what it takes to say so many lines at a pace that servers bear.
     ///
     /// A server that takes the lines has answered with 200; one that refuses, with 403 and its own words.
     pub async fn say(&self, room: &IrcRoom, lines: &[String], within: Duration) -> Outcome {
@@ -75,8 +77,16 @@ async fn visit(
     within: Duration,
 ) -> Outcome {
     let mut session = Session::new(stream, room);
-    let said = timeout_at(deadline, session.say(lines)).await;
-    match said {
+    let entered = timeout_at(deadline, session.enter()).await;
+    let (visited, within) = match entered {
+        Ok(Ok(())) => {
+            let (lines, pauses) = session.paced(lines);
+            let within = within.saturating_add(pauses);
+            (timeout(within, session.say(&lines)).await, within)
+        }
+        ended => (ended, within),
+    };
+    match visited {
         Ok(Ok(())) => {
             let taken = answered(TAKEN, &session.account(lines.len()));
             // The name is free again when the server has seen us leave.

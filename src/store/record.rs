@@ -74,7 +74,6 @@ fn whole<T: DeserializeOwned>(shape: &[u8]) -> Result<T, RecordError> {
 }
 
 impl Record for Bundle {}
-impl Record for Delivery {}
 impl Record for EventName {}
 impl Record for HookHealth {}
 impl Record for HookRow {}
@@ -90,6 +89,18 @@ impl Record for Token {}
 impl Record for Topic {}
 impl Record for Waiting {}
 impl Record for u64 {}
+
+impl Record for Delivery {
+    const TAG: u8 = 1;
+
+    fn decode_older(tag: u8, shape: &[u8]) -> Result<Self, RecordError> {
+        match tag {
+            // One kind of body has come, and none of the old ones has changed.
+            0 => whole(shape),
+            tag => Err(RecordError::Version(tag, Self::TAG)),
+        }
+    }
+}
 
 impl Record for Job {
     const TAG: u8 = 1;

@@ -136,3 +136,93 @@ fn what_a_hook_missed_is_shown_and_sent_again() {
     let refused = ask(&hub, &["replay", "1", "--since", "soon"], b"");
     assert!(refused.err.contains("such as 2h"), "{}", refused.err);
 }
+
+#[test]
+fn what_a_hook_has_can_be_taken_away_again() {
+    let hub = Hub::with_config(CONFIG);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("body.txt");
+    std::fs::write(&file, r#"{"told":"{{event}}"}"#).expect("written");
+    let file = file.to_str().expect("UTF-8");
+    let add = "hooks add blog http://127.0.0.1:9/hook --event posted --dialect pleroma --type-key --rate 5 --signing both --v1a --template";
+    let made = json(&hub, &format!("{add} {file}"));
+    assert_eq!(made["template"], r#"{"told":"{{event}}"}"#);
+    assert_eq!(
+        (&made["type_key"], &made["rate"]),
+        (&true.into(), &5.into())
+    );
+    assert!(made["public_key"].is_string(), "{made}");
+    let edited = ask(
+        &hub,
+        &[
+            "hooks",
+            "edit",
+            "1",
+            "--dialect",
+            "websub",
+            "--type-key=false",
+            "--rate",
+            "0",
+            "--v1a=false",
+            "--signing",
+            "dialect",
+            "--template",
+            "",
+            "--secret",
+            "",
+            "--json",
+        ],
+        b"",
+    );
+    assert_eq!(edited.code, Some(0), "{}", edited.err);
+    let edited: Value = serde_json::from_str(&edited.out).expect("JSON");
+    for gone in ["template", "rate", "public_key", "secret"] {
+        assert_eq!(edited[gone], Value::Null, "{gone}");
+    }
+    assert_eq!(edited["type_key"], false);
+}
+
+#[test]
+fn what_a_hook_would_be_sent_is_shown_and_not_sent() {
+    let hub = Hub::with_config(CONFIG);
+    let url = "http://127.0.0.1:9/hook";
+    let example = done(&hub, &format!("hooks preview blog {url} --event posted"));
+    assert!(
+        example.starts_with(&format!("posted, an example\n\nPOST {url}\n")),
+        "{example}"
+    );
+    assert!(example.contains("\nx-fanfare-event: posted\n"), "{example}");
+    // The payload is what `done` gives to standard input.
+    let line = format!("hooks preview blog {url} --event * --of removed --payload -");
+    let told = done(&hub, &line);
+    assert!(told.starts_with("removed, as given\n"), "{told}");
+    assert!(told.ends_with("\n\n{\"n\":1}\n"), "{told}");
+    let filtered = done(&hub, &format!("{line} --filter $.object[?@>1]"));
+    assert!(filtered.contains("does not let it through"), "{filtered}");
+    assert_eq!(json(&hub, "hooks list"), serde_json::json!([]));
+}
+
+#[test]
+fn replays_are_listed_and_ended() {
+    let hub = Hub::with_config(
+        "[[source]]\nname = \"blog\"\nevents = [\"posted\"]\n[delivery]\nretry = [\"1h\", \"1h\"]\n",
+    );
+    done(&hub, "events raise blog posted");
+    done(
+        &hub,
+        "hooks add blog http://127.0.0.1:9/hook --event posted",
+    );
+    let replay = json(&hub, "replay 1 --since 1h");
+    let id = replay["id"].as_str().expect("an id");
+    let listed = done(&hub, "replays list 1");
+    assert!(listed.starts_with("ID "), "{listed}");
+    assert!(listed.contains(&format!("{id}  running  ")), "{listed}");
+    let stopped = done(&hub, &format!("replays stop {id}"));
+    assert!(
+        stopped.starts_with(&format!("{id} stopped: it was stopped on request; ")),
+        "{stopped}"
+    );
+    assert_eq!(json(&hub, "replays list 1")[0]["state"], "stopped");
+    let none = ask(&hub, &["replays", "stop", "17"], b"");
+    assert_eq!(none.code, Some(2), "no id: {}", none.err);
+}

@@ -8,7 +8,7 @@
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
 //! - [`permission`]: who may do what with hooks, whichever way they come; [`secrecy`]: what is shown to nobody.
-//! - [`replays`]: what was raised, sent once more.
+//! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
 //!   [`hooking`] makes hooks and reads their log.
@@ -48,3 +48,4 @@ mod schemas;
 mod secrecy;
 mod signatures;
 mod sources;
+mod telling;

@@ -196,6 +196,31 @@ async fn only_what_had_failed_comes_again() {
 }
 
 #[tokio::test]
+async fn what_has_failed_since_comes_again_whenever_it_was_raised() {
+    let scene = Scene::start(Duration::ZERO, "1s,1h").await;
+    let hook = scene.hook().await;
+    scene.status.store(500, Ordering::SeqCst);
+    scene.raise(0..1).await;
+    let failures = format!("/api/v1/hooks/{hook}/deliveries?status=failure");
+    let since = eventually("the second failure", async || {
+        let page = scene.at(&failures).await;
+        let items = page["items"].as_array()?.clone();
+        (items.len() == 2).then(|| items[0]["at"].clone())
+    })
+    .await;
+    scene.status.store(204, Ordering::SeqCst);
+    let wish = json!({ "since": since, "only": "failed" });
+    let path = scene.replay(hook, &wish).await;
+    let done = scene.ended(&path).await;
+    assert_eq!(
+        (&done["seen"], &done["delivered"]),
+        (&json!(1), &json!(1)),
+        "{done}"
+    );
+    assert_eq!(scene.arrived(), [0, 0, 0]);
+}
+
+#[tokio::test]
 async fn a_replay_tells_how_far_it_is_and_stops_at_once() {
     let scene = Scene::start(Duration::from_millis(100), "100ms").await;
     scene.raise(0..1_000).await;

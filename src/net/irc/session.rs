@@ -78,18 +78,29 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
-    /// Registers, joins, and says the lines; comes back when the server has taken them.
-    pub(super) async fn say(&mut self, lines: &[String]) -> Result<(), SessionError> {
+    /// Registers and joins.
+    pub(super) async fn enter(&mut self) -> Result<(), SessionError> {
         self.register().await?;
-        self.join().await?;
+        self.join().await
+    }
+
+    /// The lines as this server passes them on, and how long it takes to say them at a pace that it bears.
+    pub(super) fn paced<'t>(&self, lines: &'t [String]) -> (Vec<&'t str>, Duration) {
+        let max = self.message_bytes;
+        let lines: Vec<&str> = lines.iter().flat_map(|line| pieces(line, max)).collect();
+        let pauses = u32::try_from(lines.len().saturating_sub(BURST)).unwrap_or(u32::MAX);
+        (lines, PACE * pauses)
+    }
+
+    /// Says the lines; comes back when the server has taken them.
+    pub(super) async fn say(&mut self, lines: &[&str]) -> Result<(), SessionError> {
+        self.waiting_for = "let into the channel, but not heard out";
         let verb = if self.room.notice {
             "NOTICE"
         } else {
             "PRIVMSG"
         };
-        let max = self.message_bytes;
-        let lines: Vec<&str> = lines.iter().flat_map(|line| pieces(line, max)).collect();
-        for (number, line) in lines.into_iter().enumerate() {
+        for (number, line) in lines.iter().enumerate() {
             if number >= BURST {
                 sleep(PACE).await;
             }

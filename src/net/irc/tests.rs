@@ -1,8 +1,10 @@
 //! Visits to servers that a test plays line by line, in memory and on paused time; and over sockets what only they show.
 
+mod time;
+
 use std::net::Ipv4Addr;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, duplex};
 use tokio::net::TcpListener;
 
 use super::super::resolve::Resolver;
@@ -249,35 +251,6 @@ async fn long_lines_are_cut_so_that_the_server_passes_them_on_whole() {
     })
     .await;
     assert_eq!(outcome, answered(200, "fanfare said 1 line in #news"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn more_than_five_lines_come_one_a_second() {
-    let outcome = outcome(&room(), &["x"; 7], async |mut server| {
-        server.lets_in().await;
-        let start = Instant::now();
-        for expected in [0, 0, 0, 0, 0, 1, 2] {
-            server.hears("PRIVMSG #news :x").await;
-            assert_eq!(start.elapsed().as_secs(), expected);
-        }
-        server.consents().await;
-    })
-    .await;
-    assert_eq!(outcome, answered(200, "fanfare said 7 lines in #news"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_deadline_covers_the_visit_and_says_how_far_it_came() {
-    let start = Instant::now();
-    let outcome = outcome(&room(), &["x"], async |mut server| {
-        server.welcomes().await;
-        // Until the visit has ended.
-        while server.stream.read_u8().await.is_ok() {}
-    })
-    .await;
-    let expected = "registered, but not let into the channel after 10s".to_owned();
-    assert_eq!(outcome, unanswered(Failure::Timeout, expected));
-    assert_eq!(start.elapsed(), WITHIN);
 }
 
 #[tokio::test(start_paused = true)]

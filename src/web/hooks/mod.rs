@@ -28,7 +28,7 @@ use crate::store::StoreError;
 
 /// The largest body of a request here, in bytes.
 const BODY_MAX_BYTES: usize = 256 * 1024;
-/// Why a hook is told of nothing again.
+/// Why a hook is told of nothing.
 const DISABLED: &str = "this hook is disabled, and nothing is sent to it; enable it first, with POST /api/v1/hooks/<id>/enable";
 
 /// Whatever stands at and below `/api/v1/hooks`.
@@ -177,6 +177,9 @@ async fn rotate(site: &Site, mut call: Call, id: &str) -> Result<Answer, Problem
 
 async fn ping(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
     let hook = find(site, call, id, Role::Manager).await?;
+    if !hook.active {
+        return Err(Problem::Unprocessable(DISABLED.to_owned()));
+    }
     site.hub.run(Errand::Ping, hook);
     Ok(empty_answer(StatusCode::ACCEPTED))
 }

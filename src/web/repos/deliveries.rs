@@ -79,7 +79,7 @@ impl Visit<'_> {
 
     /// Has one delivered again.
     pub async fn redeliver(&self, id: &str, delivery: &str) -> Result<Answer> {
-        let hook = self.hook(id).await?;
+        let hook = self.hook_told(id).await?;
         let id = DeliveryId::parse(delivery).ok_or(Refusal::NotFound)?;
         let kept = self.site.hub.store.delivery(hook.id, id).await?;
         let (delivery, _) = kept.ok_or(Refusal::NotFound)?;

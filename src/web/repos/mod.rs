@@ -31,6 +31,8 @@ use crate::flow::hooks::draft;
 const BODY_MAX_BYTES: usize = 256 * 1024;
 /// What a hook asks for that asks for nothing.
 const DEFAULT_EVENT: &str = "push";
+/// Why a hook is told of nothing.
+const DISABLED: &str = "this hook is disabled, and nothing is sent to it; make it active first: PATCH it with {\"active\": true}";
 
 type Result<T, E = Refusal> = std::result::Result<T, E>;
 
@@ -82,8 +84,8 @@ async fn repository_hooks(
         ("DELETE", [id]) => visit.delete(id).await,
         ("GET" | "HEAD", [id, "config"]) => visit.show_config(id).await,
         ("PATCH", [id, "config"]) => visit.edit_config(id).await,
-        ("POST", [id, "tests" | "test"]) => visit.errand(id, Errand::Test).await,
-        ("POST", [id, "pings"]) => visit.errand(id, Errand::Ping).await,
+        ("POST", [id, "tests" | "test"]) => visit.test(id).await,
+        ("POST", [id, "pings"]) => visit.ping(id).await,
         ("GET" | "HEAD", [id, "deliveries"]) => visit.deliveries(id).await,
         ("GET" | "HEAD", [id, "deliveries", delivery]) => visit.delivery(id, delivery).await,
         ("POST", [id, "deliveries", delivery, "attempts"]) => visit.redeliver(id, delivery).await,
@@ -204,10 +206,28 @@ impl Visit<'_> {
         Ok(json_answer(StatusCode::OK, &repository::config(&hook)))
     }
 
-    async fn errand(&self, id: &str, errand: Errand) -> Result<Answer> {
-        let hook = self.hook(id).await?;
-        self.site.hub.run(errand, hook);
+    async fn ping(&self, id: &str) -> Result<Answer> {
+        let hook = self.hook_told(id).await?;
+        self.site.hub.run(Errand::Ping, hook);
         Ok(empty_answer(StatusCode::NO_CONTENT))
+    }
+
+    /// A test that there is nothing for is none, says the document; so is that of a hook which is disabled.
+    async fn test(&self, id: &str) -> Result<Answer> {
+        let hook = self.hook(id).await?;
+        if hook.active {
+            self.site.hub.run(Errand::Test, hook);
+        }
+        Ok(empty_answer(StatusCode::NO_CONTENT))
+    }
+
+    /// The hook of an id, if it may be told something.
+    async fn hook_told(&self, id: &str) -> Result<Hook> {
+        let hook = self.hook(id).await?;
+        match hook.active {
+            true => Ok(hook),
+            false => Err(Refusal::custom(DISABLED.into())),
+        }
     }
 
     /// Whether the request may keep such a hook.

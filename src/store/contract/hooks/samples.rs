@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::domain::delivery::{Delivery, DeliveryId, Request, RequestBody};
+use crate::domain::delivery::{Delivery, DeliveryId, Request, RequestBody, Writing};
 use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{ContentType, Hook, HookId, LastResponse, OldSecret, Receiver, Signing};
 use crate::domain::publication::{EventMark, Publication};
@@ -150,9 +150,11 @@ pub fn delivery(hook: u8, n: u8) -> Delivery {
             method: "POST".to_owned(),
             url: callback(hook).to_string(),
             headers: vec![("x-hub-signature".to_owned(), "sha1=00".to_owned())],
-            body: RequestBody::Default {
+            body: RequestBody::Default(Writing {
+                dialect: Dialect::Pleroma,
+                type_key: true,
                 content_type: ContentType::Json,
-            },
+            }),
         },
         response_headers: vec![("server".to_owned(), "none".to_owned())],
     }

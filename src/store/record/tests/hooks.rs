@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::Row;
-use crate::domain::hook::HookHealth;
+use crate::domain::delivery::RequestBody;
+use crate::domain::hook::{ContentType, HookHealth};
 use crate::domain::replay::{Progress, Replay};
 use crate::domain::source::{Dialect, Source};
 use crate::domain::token::{Role, Token};
@@ -70,7 +71,11 @@ pub(super) fn samples() -> Vec<Row> {
             Box::new(health),
         );
     }
-    for delivery in [delivery(1, 5), own_delivery(1, 6)] {
+    let mut undated = delivery(1, 5);
+    undated.request.body = RequestBody::Undated {
+        content_type: ContentType::Json,
+    };
+    for delivery in [undated, own_delivery(1, 6)] {
         let name = format!("delivery-{}", delivery.id);
         let key = Key::Delivery(delivery.hook, delivery.id);
         row(&name, key, Box::new(delivery));
@@ -109,6 +114,12 @@ pub(super) fn samples() -> Vec<Row> {
         };
         let key = Key::Token(token.digest);
         row(&format!("token-{}", role.name()), key, Box::new(token));
+    }
+    // Since the dialect of its body is kept with it.
+    for delivery in [delivery(1, 5), own_delivery(1, 6)] {
+        let name = format!("dialect-delivery-{}", delivery.id);
+        let key = Key::Delivery(delivery.hook, delivery.id);
+        row(&name, key, Box::new(delivery));
     }
     rows
 }
