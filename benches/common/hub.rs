@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::cpu;
-use super::http::Client;
+use super::http::{Answer, Client};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_fanfare");
 const TOKEN: &str = "the-token-of-the-benchmark";
@@ -58,6 +58,7 @@ impl Folder {
             .env("FANFARE_AUTH__ADMIN_TOKEN", TOKEN)
             .env("FANFARE_LIMITS__REQUESTS_PER_CLIENT", "0")
             .env("FANFARE_LIMITS__SUBSCRIPTIONS_PER_CALLBACK_HOST", "0")
+            .env("FANFARE_LIMITS__HOOKS_PER_SOURCE", "0")
             .env("FANFARE_LOG__LEVEL", "error");
         command
     }
@@ -128,6 +129,20 @@ impl Hub {
         self.with_token("PUT", &path, &[("content-type", "text/plain")], content)
     }
 
+    /// Declares a source that raises these events.
+    pub fn declare(&self, source: &str, events: &str) {
+        let path = format!("/api/v1/sources/{source}");
+        self.client().ask("PUT", &path, events);
+    }
+
+    /// Puts a hook on everything of a source; `more` are further members, each with a comma before it.
+    pub fn hook(&self, client: &mut Client, source: &str, url: &str, more: &str) {
+        let hook = format!(
+            r#"{{"source":"{source}","events":["*"],"url":"{url}","secret":"0123456789abcdef0123456789abcdef"{more}}}"#
+        );
+        client.ask("POST", "/api/v1/hooks", &hook);
+    }
+
     fn with_token(
         &self,
         method: &str,
@@ -139,14 +154,7 @@ impl Hub {
         let mut headers = headers.to_vec();
         headers.push(("authorization", &bearer));
         let answer = self.client().send(method, path, &headers, content);
-        let answer = answer.expect("the hub answers");
-        assert!(
-            matches!(answer.status, 200..=202),
-            "{}: {}",
-            answer.status,
-            answer.body
-        );
-        let receipt = answer.location.expect("the receipt's URL");
+        let receipt = accepted(answer).location.expect("the receipt's URL");
         let path = receipt.splitn(4, '/').nth(3).expect("a path");
         format!("/{path}")
     }
@@ -173,12 +181,35 @@ impl Hub {
     }
 }
 
+impl Client {
+    /// Asks the hub for something, in JSON, as its administrator. What comes back is the answer, which is no refusal.
+    pub fn ask(&mut self, method: &str, path: &str, json: &str) -> Answer {
+        let bearer = format!("Bearer {TOKEN}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        accepted(self.send(method, path, &headers, json.as_bytes()))
+    }
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         // Nothing can be done about a process that has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn accepted(answer: std::io::Result<Answer>) -> Answer {
+    let answer = answer.expect("the hub answers");
+    assert!(
+        matches!(answer.status, 200..=202),
+        "{}: {}",
+        answer.status,
+        answer.body
+    );
+    answer
 }
 
 fn is_ready(port: u16) -> bool {

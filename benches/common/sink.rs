@@ -2,13 +2,13 @@
 //! its own (the benchmark starts itself again with `sink` as its argument), so that its work is nobody else's.
 //!
 //! A verification is confirmed. `GET /feed` answers something new each time, for who publishes it. `GET /` answers what
-//! came since the last `GET /reset`.
+//! came since the last `GET /reset`, and `GET /delays` how long each took of those POSTs to `/timed` that say since when.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::http::Client;
@@ -17,6 +17,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ARGUMENT: &str = "sink";
 const THREADS: usize = 2;
+/// Where a POST says since when it is on its way, in nanoseconds since 1970.
+const SINCE: &[u8] = b"\"since\":";
 
 /// The sink's process; ends when dropped.
 pub struct Sink {
@@ -107,6 +109,14 @@ impl Sink {
         }
     }
 
+    /// How long each of the timed POSTs took.
+    pub fn delays(&self) -> Vec<Duration> {
+        let delays = self.ask("/delays");
+        let delays = delays.split_whitespace();
+        let read = |nanos: &str| nanos.parse().expect("a number");
+        delays.map(read).map(Duration::from_nanos).collect()
+    }
+
     /// Begins to count anew.
     pub fn reset(&self) {
         self.ask("/reset");
@@ -156,9 +166,29 @@ struct Counts {
     confirmed: AtomicU64,
     first: AtomicU64,
     last: AtomicU64,
+    delays: Mutex<Vec<u64>>,
 }
 
 impl Counts {
+    /// Notes how long a POST took, if it says since when.
+    fn time(&self, request: &[u8]) {
+        if !request.starts_with(b"POST /timed ") {
+            return;
+        }
+        let told = request
+            .windows(SINCE.len())
+            .position(|bytes| bytes == SINCE);
+        if let Some(at) = told {
+            let delay =
+                (now().as_nanos() as u64).saturating_sub(number(&request[at + SINCE.len()..]));
+            self.lock_delays().push(delay);
+        }
+    }
+
+    fn lock_delays(&self) -> std::sync::MutexGuard<'_, Vec<u64>> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn count(&self, counter: &AtomicU64) {
         let now = now().as_nanos() as u64;
         if self.first.load(Ordering::Relaxed) == 0 {
@@ -186,7 +216,13 @@ impl Counts {
                 for number in self.all() {
                     number.store(0, Ordering::Relaxed);
                 }
+                self.lock_delays().clear();
                 String::new()
+            }
+            "/delays" => {
+                let delays = self.lock_delays();
+                let delays: Vec<_> = delays.iter().map(u64::to_string).collect();
+                delays.join(" ")
             }
             _ => {
                 let numbers = self.all().map(|n| n.load(Ordering::Acquire).to_string());
@@ -230,6 +266,7 @@ async fn answer_all(mut stream: TcpStream, counts: Arc<Counts>) -> std::io::Resu
     loop {
         while let Some(length) = request_length(&buffer) {
             if buffer.starts_with(b"POST") {
+                counts.time(&buffer[..length]);
                 buffer.drain(..length);
                 counts.count(&counts.posts);
                 stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await?;
@@ -259,10 +296,15 @@ pub fn request_length(buffer: &[u8]) -> Option<usize> {
         .position(|bytes| bytes.eq_ignore_ascii_case(name))
         .map_or(0, |at| {
             let value = &buffer[at + name.len()..head];
-            let digits = value.iter().skip_while(|byte| **byte == b' ');
-            digits
-                .take_while(|byte| byte.is_ascii_digit())
-                .fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
+            number(value) as usize
         });
     (buffer.len() >= head + body).then_some(head + body)
+}
+
+/// The number at the beginning of a text, behind blanks.
+fn number(text: &[u8]) -> u64 {
+    let digits = text.iter().skip_while(|byte| **byte == b' ');
+    digits
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }

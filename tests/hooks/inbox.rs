@@ -2,42 +2,15 @@
 //! raised if their signature is right, or with a token where the source has no secret; each once.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::json;
 
+use crate::golden::Golden;
 use crate::raising::assert_refused;
 use crate::support::client::bearer;
 use crate::support::{Hub, PUBLISHER, Response, Scene};
 
-/// A request as a sender makes it, and the event that it tells of.
-#[derive(Deserialize)]
-struct Golden {
-    dialect: String,
-    source: String,
-    event: String,
-    secret: Option<String>,
-    #[serde(default)]
-    type_key: bool,
-    headers: BTreeMap<String, String>,
-    body: String,
-    raise: String,
-}
-
 impl Golden {
-    fn all() -> Vec<(String, Self)> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialect/golden");
-        let files = std::fs::read_dir(folder).expect("the folder");
-        let read = |file: std::io::Result<std::fs::DirEntry>| {
-            let file = file.expect("a file");
-            let text = std::fs::read_to_string(file.path()).expect("text");
-            let name = file.file_name().to_string_lossy().into_owned();
-            (name, serde_json::from_str(&text).expect("a golden request"))
-        };
-        files.map(read).collect()
-    }
-
     /// The header with the strongest signature.
     fn signature(&self) -> Option<&'static str> {
         ["x-hub-signature-256", "x-hub-signature", "x-muut-signature"]

@@ -12,6 +12,8 @@
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
 //!   [`hooking`] makes hooks and reads their log.
+//! - [`golden`]: the requests that the users' documents show, at a socket; [`services`]: what chats and an IRC channel hear.
+//! - [`asking`]: tests, `*` and lists of deliveries; [`keeping`]: how long keys and deliveries are kept.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
 #![allow(
@@ -29,14 +31,24 @@ mod installed;
 #[path = "../hub/support/mod.rs"]
 mod support;
 
+#[allow(
+    dead_code,
+    reason = "the server of tests/irc, of which not everything is needed here"
+)]
+#[path = "../irc/server.rs"]
+mod ngircd;
+
+mod asking;
 mod conduct;
 mod declared;
 mod deliveries;
 mod desk;
 mod events;
 mod foreign;
+mod golden;
 mod hooking;
 mod inbox;
+mod keeping;
 mod permission;
 mod pleroma;
 mod raising;
@@ -46,6 +58,7 @@ mod round_trip;
 mod scenarios;
 mod schemas;
 mod secrecy;
+mod services;
 mod signatures;
 mod sources;
 mod telling;

@@ -1,14 +1,13 @@
 //! What leaves a hub in each dialect: the libraries of real receivers accept what arrives at a socket, and another Fanfare that gets
 //! it at an inbox has the same event again.
 
-use std::path::Path;
-
 use fanfare::domain::hook::Signing;
 use fanfare::domain::source::Dialect;
-use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::declared::ask;
 use crate::deliveries::{Kind, SECRET};
+use crate::golden::Golden;
 use crate::hooking::receiver;
 use crate::support::client::bearer;
 use crate::support::{Hub, PUBLISHER, Reply, Response};
@@ -74,36 +73,13 @@ async fn what_arrives_is_accepted_by_the_libraries_of_real_receivers() {
     }
 }
 
-/// What is raised at one hub, of those that `src/dialect/golden` has.
-#[derive(Debug, Deserialize)]
-struct Golden {
-    dialect: String,
-    event: String,
-    form: bool,
-    type_key: bool,
-    brand: String,
-    raise: String,
-}
-
-impl Golden {
-    fn all() -> Vec<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialect/golden");
-        let files = std::fs::read_dir(folder).expect("the folder");
-        let read = |file: std::io::Result<std::fs::DirEntry>| {
-            let text = std::fs::read_to_string(file.expect("a file").path()).expect("text");
-            serde_json::from_str(&text).expect("a golden request")
-        };
-        files.map(read).collect()
-    }
-}
-
 #[tokio::test]
 async fn what_one_hub_raises_another_one_has_again() {
     for brand in ["SocialGateway", "GitHub"] {
         let from = Hub::with(&[("hooks.brand", brand)]).await;
         let to = Hub::start().await;
         let golden = Golden::all();
-        for (number, golden) in golden.iter().enumerate() {
+        for (number, (_, golden)) in golden.iter().enumerate() {
             if golden.brand != brand {
                 continue;
             }
@@ -133,5 +109,56 @@ async fn what_one_hub_raises_another_one_has_again() {
             let kind = |answer: &Response| answer.header("content-type").map(str::to_owned);
             assert_eq!(kind(&raised), kind(&arrived), "{golden:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_signed_by_standard_webhooks_alone_comes_in_at_every_inbox() {
+    let (from, to) = (Hub::start().await, Hub::start().await);
+    for dialect in Dialect::ALL {
+        let (event, payload) = Kind::of(dialect).event();
+        let source = format!("{}/standard", dialect.name());
+        let mut declared = json!({ "dialect": dialect.name(), "inbound_secret": SECRET });
+        if dialect == Dialect::Websub {
+            declared["events"] = json!([event]);
+        }
+        for hub in [&from, &to] {
+            hub.declare(&source, &declared).await.expect(201);
+        }
+        let inbox = format!("{}{source}/inbox", to.url);
+        let right = json!({ "source": source, "signing": "standard", "content_type": "json" });
+        let mut wrong = right.clone();
+        wrong["secret"] = json!("another secret of at least twenty");
+        let right = from.hook(&inbox, &right).await;
+        let topic = format!("/{source}/events/{event}");
+        from.raise_text(&topic, payload).await;
+        let log = from.logged(right, 1).await;
+        assert_eq!(log[0]["status"], 202, "{log:?}");
+        let sent = from.delivery(right, &log[0]["id"]).await;
+        let sent = sent["request"]["headers"]
+            .as_object()
+            .expect("headers")
+            .clone();
+        assert!(
+            sent["webhook-signature"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("v1,"))
+        );
+        assert!(
+            !sent
+                .keys()
+                .any(|name| name.contains("hub-signature") || name.contains("muut-signature"))
+        );
+        let raised = from.get(&topic).await.expect(200);
+        let arrived = to.get(&topic).await.expect(200);
+        assert_eq!(raised.text(), arrived.text(), "{}", dialect.name());
+
+        let hook = format!("/api/v1/hooks/{right}");
+        ask(&from, "DELETE", &hook, &Value::Null).await.expect(204);
+        let wrong = from.hook(&inbox, &wrong).await;
+        from.raise_text(&topic, payload).await;
+        let log = from.logged(wrong, 1).await;
+        assert_eq!(log[0]["status"], 403, "{log:?}");
+        assert_eq!(to.get(&topic).await.expect(200).text(), arrived.text());
     }
 }

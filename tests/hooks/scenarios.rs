@@ -4,9 +4,9 @@
 //! One more, a store that is lost while the health check stays green, is not of hooks: `tests/hub/disk.rs`,
 //! `a_full_disk_is_told_and_costs_nothing_that_was_accepted`, shows it for what is accepted, `tests/hub/health.rs` for the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ use crate::hooking::{MADE, number, numbers, receiver, shop};
 use crate::support::receipts::assert_counts;
 use crate::support::{Reply, Request, Server, eventually};
 
+/// Requests that one origin may have under way: `delivery.per_origin`, and eight times as many that take long (`flow/gate.rs`).
+const UNDER_WAY: usize = 32 + 8 * 32;
 /// Deliveries that may end between two checkpoints of a fan-out (`flow/fanout.rs`).
 const WINDOW: usize = 1_000;
 
@@ -26,7 +28,13 @@ async fn a_slow_endpoint_delays_no_other_one() {
     const SLOW: usize = 3_000;
     const QUICK: usize = 50;
     let hub = shop(&[("delivery.timeout", "60s")]).await;
-    let slowly = receiver(Reply::status(200).after(Duration::from_secs(25))).await;
+    let is_slow = Arc::new(AtomicBool::new(true));
+    let slowness = Arc::clone(&is_slow);
+    let answer = move |_: &Request| match slowness.load(Ordering::SeqCst) {
+        true => Reply::status(200).after(Duration::from_secs(25)),
+        false => Reply::status(200),
+    };
+    let slowly = Server::start_on([127, 0, 0, 1].into(), answer).await;
     let quickly = receiver(Reply::status(200)).await;
     let other = json!({ "events": ["made"] });
     hub.declare("other", &other).await.expect(201);
@@ -62,6 +70,19 @@ async fn a_slow_endpoint_delays_no_other_one() {
     delays.sort();
     let median = delays[QUICK / 2];
     assert!(median < Duration::from_millis(500), "{delays:?}");
+
+    // The slow one has all of it, too, once it is quicker: first what was under way ends, then comes what waits.
+    is_slow.store(false, Ordering::SeqCst);
+    for (what, count) in [("what waits", UNDER_WAY + 1), ("everything", SLOW)] {
+        eventually(what, async || (distinct(&slowly) >= count).then_some(())).await;
+    }
+    assert_eq!(distinct(&slowly), SLOW);
+}
+
+/// Of how many events a receiver was told.
+fn distinct(server: &Server) -> usize {
+    let told: BTreeSet<_> = numbers(server).into_iter().collect();
+    told.len()
 }
 
 #[tokio::test]
