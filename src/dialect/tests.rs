@@ -50,32 +50,15 @@ fn json(text: &str) -> Json {
 }
 
 fn hook(source: &Source, content_type: ContentType) -> Hook {
+    let url = CallbackUrl::parse("http://receiver.example/").expect("a URL");
+    let receiver = Receiver::Web {
+        url: url.clone(),
+        content_type,
+    };
     Hook {
         id: HookId(7),
-        source: source.name.clone(),
-        events: vec![EventPattern::All],
-        receiver: Receiver::Web {
-            url: CallbackUrl::parse("http://receiver.example/").expect("a URL"),
-            content_type,
-        },
-        endpoint: CallbackUrl::parse("http://receiver.example/").expect("a URL"),
-        dialect: source.dialect,
         secret: source.inbound_secret.clone(),
-        old_secret: None,
-        signing: Signing::Dialect,
-        signing_key: None,
-        active: true,
-        disabled_because: None,
-        template: None,
-        type_key: false,
-        verify_tls: true,
-        rate: None,
-        ordered: false,
-        filter: None,
-        headers: BTreeMap::new(),
-        active_since: Timestamp(0),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
+        ..Hook::plain(source, vec![EventPattern::All], receiver, url)
     }
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{Attempt, Outcome, Verdict};
 use super::event::{EventName, EventPattern};
-use super::source::{Dialect, SourceName};
+use super::source::{Dialect, Source, SourceName};
 use super::value::{CallbackId, CallbackUrl, Secret, TargetId, Timestamp, TopicId};
 
 /// A hook's number, counted up from 1: what the systems that the dialects come from show.
@@ -203,6 +203,39 @@ pub struct Hook {
 }
 
 impl Hook {
+    /// A hook with everything as it is unless somebody says otherwise, and yet without a number and without a past.
+    pub fn plain(
+        source: &Source,
+        events: Vec<EventPattern>,
+        receiver: Receiver,
+        endpoint: CallbackUrl,
+    ) -> Self {
+        Self {
+            id: HookId(0),
+            source: source.name.clone(),
+            events,
+            receiver,
+            endpoint,
+            dialect: source.dialect,
+            secret: None,
+            old_secret: None,
+            signing: Signing::default(),
+            signing_key: None,
+            active: true,
+            disabled_because: None,
+            template: None,
+            type_key: false,
+            verify_tls: true,
+            rate: None,
+            ordered: false,
+            filter: None,
+            headers: BTreeMap::new(),
+            active_since: Timestamp(0),
+            created_at: Timestamp(0),
+            updated_at: Timestamp(0),
+        }
+    }
+
     /// Whether it was there, and gets anything, when an event was accepted.
     pub fn receives(&self, accepted_at: Timestamp) -> bool {
         self.active && self.active_since <= accepted_at

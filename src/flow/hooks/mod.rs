@@ -49,30 +49,8 @@ pub fn draft(
     events: Vec<EventPattern>,
     receiver: Receiver,
 ) -> Result<Hook, HookError> {
-    Ok(Hook {
-        id: HookId(0),
-        source: source.name.clone(),
-        events,
-        endpoint: check::endpoint(&receiver)?,
-        receiver,
-        dialect: source.dialect,
-        secret: None,
-        old_secret: None,
-        signing: Signing::Dialect,
-        signing_key: None,
-        active: true,
-        disabled_because: None,
-        template: None,
-        type_key: false,
-        verify_tls: true,
-        rate: None,
-        ordered: false,
-        filter: None,
-        headers: Default::default(),
-        active_since: Timestamp(0),
-        created_at: Timestamp(0),
-        updated_at: Timestamp(0),
-    })
+    let endpoint = check::endpoint(&receiver)?;
+    Ok(Hook::plain(source, events, receiver, endpoint))
 }
 
 /// A secret of a hook's own: 40 hexadecimal digits as Mastodon makes them, or one of Standard Webhooks for who signs so.

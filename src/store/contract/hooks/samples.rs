@@ -57,32 +57,18 @@ pub fn event(n: u8, of: u8, name: &str, size: usize) -> Publication {
 
 /// A hook that asks for everything and needs nothing.
 pub fn hook(n: u8, of: u8) -> Hook {
+    let receiver = Receiver::Web {
+        url: callback(n),
+        content_type: ContentType::Form,
+    };
+    let events = vec![EventPattern::All];
     Hook {
         id: hook_id(n),
-        source: source_name(of),
-        events: vec![EventPattern::All],
-        receiver: Receiver::Web {
-            url: callback(n),
-            content_type: ContentType::Form,
-        },
-        endpoint: callback(n),
         dialect: Dialect::Websub,
-        secret: None,
-        old_secret: None,
-        signing: Signing::Dialect,
-        signing_key: None,
-        active: true,
-        disabled_because: None,
-        template: None,
-        type_key: false,
-        verify_tls: true,
-        rate: None,
-        ordered: false,
-        filter: None,
-        headers: BTreeMap::new(),
         active_since: Timestamp(5),
         created_at: Timestamp(4),
         updated_at: Timestamp(5),
+        ..Hook::plain(&source(of), events, receiver, callback(n))
     }
 }
 
