@@ -95,9 +95,38 @@ impl Outcome {
         }
     }
 
+    /// Whether it says that this very publication is not wanted, or cannot be told, and that another one may be: not that the
+    /// receiver is busy, broken, gone or away.
+    pub fn rejects(&self) -> bool {
+        match self {
+            Self::Answered {
+                status: 408 | 410 | 429,
+                ..
+            } => false,
+            Self::Answered {
+                status,
+                retry_after: None,
+                ..
+            } => (300..500).contains(status),
+            Self::Answered { .. } => false,
+            Self::Unanswered { failure, .. } => *failure == Failure::Unfit,
+        }
+    }
+
     /// Whether it says that the whole origin is in trouble, not just one callback of it.
     pub fn blames_origin(&self) -> bool {
-        matches!(self, Self::Unanswered { failure, .. } if !matches!(failure, Failure::Refused | Failure::Unfit))
+        matches!(self, Self::Unanswered { .. }) && self.asked_origin()
+    }
+
+    /// Whether anything was asked of the origin at all.
+    pub fn asked_origin(&self) -> bool {
+        !matches!(
+            self,
+            Self::Unanswered {
+                failure: Failure::Refused | Failure::Unfit,
+                ..
+            }
+        )
     }
 }
 
@@ -121,6 +150,29 @@ mod tests {
                 },
             };
             assert_eq!(outcome.verdict(), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn who_rejects_says_so_of_this_publication_and_asks_for_no_pause() {
+        let answered = |status, retry_after| Outcome::Answered {
+            status,
+            retry_after,
+            excerpt: String::new(),
+        };
+        let rejected = [302, 400, 401, 404, 413, 422, 499];
+        let others = [200, 204, 408, 410, 429, 500, 503];
+        for status in rejected {
+            assert!(answered(status, None).rejects(), "{status}");
+            assert!(!answered(status, Some(1)).rejects(), "{status}");
+        }
+        for status in others {
+            assert!(!answered(status, None).rejects(), "{status}");
+        }
+        for (failure, rejects) in [(Failure::Unfit, true), (Failure::Connect, false)] {
+            let detail = String::new();
+            let outcome = Outcome::Unanswered { failure, detail };
+            assert_eq!(outcome.rejects(), rejects, "{failure:?}");
         }
     }
 

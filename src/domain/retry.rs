@@ -117,6 +117,14 @@ impl Circuit {
         Self::default()
     }
 
+    /// A request that was let through was never made: if it was the probe, the next one is.
+    pub fn not_asked(self, now: Timestamp) -> Self {
+        match self {
+            Self::Probing { opened, .. } => Self::Open { until: now, opened },
+            other => other,
+        }
+    }
+
     /// No answer came. After `threshold` such failures in a row the circuit opens for `schedule`'s next delay.
     pub fn failed(self, now: Timestamp, threshold: u32, schedule: &Schedule, jitter: f64) -> Self {
         let opened = match self {

@@ -133,7 +133,9 @@ impl Gates {
     pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
         gate.explored.store(false, Ordering::Relaxed);
         let mut circuit = lock(&gate.circuit);
-        *circuit = if outcome.blames_origin() && self.rules.circuit_failures > 0 {
+        *circuit = if !outcome.asked_origin() {
+            circuit.not_asked(self.clock.now())
+        } else if outcome.blames_origin() && self.rules.circuit_failures > 0 {
             circuit.failed(
                 self.clock.now(),
                 self.rules.circuit_failures,

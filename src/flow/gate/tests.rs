@@ -149,3 +149,28 @@ async fn a_dead_origin_is_asked_once_for_each_step() {
     gates.prune();
     assert!(gates.gates.is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_never_asked_says_nothing_of_the_origin() {
+    let (gates, _) = gates();
+    let gate = gates.of(ORIGIN);
+    let unfit = Outcome::Unanswered {
+        failure: Failure::Unfit,
+        detail: String::new(),
+    };
+    for outcome in [no_answer(), unfit.clone(), no_answer()] {
+        assert_eq!(gates.passage(&gate), Passage::Free);
+        gates.record(&gate, &outcome, Duration::ZERO);
+    }
+    assert!(gates.closed_until(&gate).is_some(), "two in a row");
+    tokio::time::advance(Duration::from_secs(11)).await;
+    assert_eq!(gates.passage(&gate), Passage::Free, "the probe");
+    assert_ne!(gates.passage(&gate), Passage::Free, "one at a time");
+    gates.record(&gate, &unfit, Duration::ZERO);
+    assert_eq!(
+        gates.passage(&gate),
+        Passage::Free,
+        "the probe is yet to come"
+    );
+    assert_ne!(gates.passage(&gate), Passage::Free, "one at a time");
+}
