@@ -156,6 +156,7 @@ pub fn open_store(config: &Config) -> anyhow::Result<SharedStore> {
         backlog: BacklogLimits {
             entries: config.delivery.backlog_publications as u64,
             bytes: config.delivery.backlog_bytes as u64,
+            events: config.hooks.backlog_events as u64,
         },
     };
     Ok(Arc::new(SledStore::open(&config.data_dir, options)?))

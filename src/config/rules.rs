@@ -75,6 +75,7 @@ impl Rules<'_> {
                 "delivery.backlog_publications",
                 config.delivery.backlog_publications,
             ),
+            ("hooks.backlog_events", config.hooks.backlog_events),
             (
                 "hooks.deliveries_per_hook",
                 config.hooks.deliveries_per_hook,

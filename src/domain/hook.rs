@@ -124,6 +124,11 @@ pub struct LastResponse {
 }
 
 impl HookHealth {
+    /// Failures before this time do not count any more.
+    pub fn forgive(&mut self, before: Timestamp) {
+        self.failing_since = self.failing_since.filter(|since| *since >= before);
+    }
+
     /// How a hook fares after one more attempt.
     pub fn after(&self, attempt: &Attempt) -> Self {
         let failing_since = match attempt.outcome.verdict() {
@@ -196,6 +201,8 @@ pub struct Hook {
     pub headers: BTreeMap<String, String>,
     /// Since when it gets events.
     pub active_since: Timestamp,
+    /// When it was last disabled: what was accepted until then is still for it, though it may not have been visited yet.
+    pub inactive_since: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last edited.
@@ -231,14 +238,24 @@ impl Hook {
             filter: None,
             headers: BTreeMap::new(),
             active_since: Timestamp(0),
+            inactive_since: None,
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
         }
     }
 
-    /// Whether it was there, and gets anything, when an event was accepted.
+    /// Whether it was there, and active, when an event was accepted; if it is no longer, the event waits for it. Of several pauses
+    /// the last one counts: an event of an earlier one, if it has not been visited by then, comes too.
     pub fn receives(&self, accepted_at: Timestamp) -> bool {
-        self.active && self.active_since <= accepted_at
+        let is_active_since = self.active && self.active_since <= accepted_at;
+        let until_the_pause = |end| self.created_at <= accepted_at && accepted_at <= end;
+        is_active_since || self.inactive_since.is_some_and(until_the_pause)
+    }
+
+    /// Whether others may pass an event with which such an attempt failed: it asks for no order, and its receiver does not want this
+    /// very event.
+    pub fn lets_pass(&self, attempt: &Attempt) -> bool {
+        !self.ordered && attempt.outcome.rejects()
     }
 
     /// The topics in whose index it stands, one for each of its patterns. `base` is the hub's URL, which ends in a slash.

@@ -1,4 +1,8 @@
 //! The backlog: a target that failed gets what it has missed, oldest first, one attempt at a time.
+//!
+//! A hook that asks for no order gets them side by side, and an event that it has rejected holds up no other one: it waits by
+//! itself. Several that are rejected in a row, with no success between, say that the hook is wrong and not the events: then it waits
+//! as any other target that fails.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -8,19 +12,36 @@ use futures_util::future::try_join_all;
 use super::Hub;
 use super::deliver::Patience;
 use super::round::{GONE, acquire};
-use crate::domain::attempt::Verdict;
+use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::hook::{Hook, HookId};
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::retry::Passage;
 use crate::domain::value::{TargetId, Timestamp};
-use crate::store::{Change, StoreError, Target, Waiting};
+use crate::store::{Change, Rejected, StoreError, Target, Waiting};
 
 /// Entries read at a time.
 const PAGE: usize = 100;
+/// So many that a hook has rejected may wait by themselves.
+const ALONE: usize = 500;
+/// So many of those are given up when there are more.
+const EXCESS: usize = ALONE / 10;
+/// So many events that are rejected in a row are let pass by the next one.
+const REJECTIONS: u32 = 2;
 /// Deliveries that are side by side on the way to a hook that asks for no order.
 const ABREAST: usize = 16;
 /// The loop's clock counts in milliseconds.
 const LEAST_WAIT: Duration = Duration::from_millis(1);
+
+/// What an attempt leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    /// The entry is gone, and the next one may follow at once.
+    Nothing,
+    /// The entry, which waits by itself: the next one may follow at once. So many have failed in a row.
+    Rejected(u32),
+    /// All: the rest must wait, which is arranged for.
+    Everything,
+}
 
 impl Hub {
     /// Works on a target's backlog until it is empty, or until a failure sets the next time.
@@ -64,7 +85,7 @@ impl Hub {
             return Ok(ControlFlow::Continue(()));
         };
         let entries = self.store.waiting(id, PAGE).await?;
-        let (late, fresh): (Vec<_>, Vec<_>) = entries
+        let (late, mut fresh): (Vec<_>, Vec<_>) = entries
             .into_iter()
             .partition(|entry| self.give_up_time(*entry) <= now);
         if !late.is_empty() {
@@ -76,38 +97,64 @@ impl Hub {
             self.knock(id, now.plus(self.settings.delivery.give_up_after));
             return Ok(ControlFlow::Break(()));
         };
+        let give_up_at = self.give_up_time(*oldest);
         if head.due > now {
-            self.knock(id, head.due.min(self.give_up_time(*oldest)));
+            self.knock(id, head.due.min(give_up_at));
+            return Ok(ControlFlow::Break(()));
+        }
+        let mut due = due_now(&target, &fresh, now);
+        if due.is_empty() && fresh.len() == PAGE {
+            fresh = self.store.waiting(id, ALONE).await?;
+            due = due_now(&target, &fresh, now);
+        }
+        if due.is_empty() && fresh.len() == ALONE {
+            // Behind them there may be others.
+            self.give_up(id, &fresh[..EXCESS]).await?;
+            return Ok(ControlFlow::Continue(()));
+        }
+        if due.is_empty() {
+            let rejected = fresh.iter().filter_map(|entry| entry.rejected);
+            let next = rejected.map(|it| it.due).min().unwrap_or(give_up_at);
+            self.knock(id, next.min(give_up_at));
             return Ok(ControlFlow::Break(()));
         }
         let (mut failures, mut abreast) = (head.failures, 1);
-        let mut fresh = fresh.into_iter();
-        while fresh.len() > 0 {
-            let next = fresh.by_ref().take(abreast);
-            let attempts = next.map(|entry| self.attempt(&target, entry, failures));
-            let ended = try_join_all(attempts).await?;
-            if ended.iter().any(ControlFlow::is_break) {
+        let mut due = due.into_iter();
+        while due.len() > 0 {
+            let next = due.by_ref().take(abreast);
+            let attempts = next.map(|entry| self.attempt(&target, entry, failures, give_up_at));
+            let left = try_join_all(attempts).await?;
+            if left.contains(&Left::Everything) {
                 return Ok(ControlFlow::Break(()));
             }
-            failures = 0;
-            // It takes them again: who asks for no order gets the others side by side.
-            abreast = match target.hook() {
-                Some(hook) if !hook.ordered && hook.rate.is_none() => ABREAST,
-                _ => 1,
+            let streak = |left: &Left| match left {
+                Left::Rejected(streak) => *streak,
+                _ => 0,
             };
+            failures = left.iter().map(streak).max().unwrap_or(0);
+            abreast = 1;
+            if left.contains(&Left::Nothing) {
+                failures = 0;
+                // It takes them again: who asks for no order gets the others side by side.
+                abreast = match target.hook() {
+                    Some(hook) if !hook.ordered && hook.rate.is_none() => ABREAST,
+                    _ => 1,
+                };
+            }
         }
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One attempt after so many `failures` in a row. Breaks off unless the next entry may follow at once.
+    /// One attempt after so many `failures` in a row. The oldest entry is given up at `give_up_at`.
     async fn attempt(
         &self,
         target: &Target,
         entry: Waiting,
         failures: u32,
-    ) -> Result<ControlFlow<()>, StoreError> {
+        give_up_at: Timestamp,
+    ) -> Result<Left, StoreError> {
         if self.stop.is_cancelled() {
-            return Ok(ControlFlow::Break(()));
+            return Ok(Left::Everything);
         }
         // What it is told beside this, a ping or a replay, keeps to its order too.
         let _alone = match target.hook() {
@@ -115,17 +162,17 @@ impl Hub {
             None => None,
         };
         let edited = match target.hook() {
-            Some(hook) => match self.hook_for(hook.id, entry).await? {
+            Some(hook) => match self.hook_for(hook.id, give_up_at).await? {
                 Some(hook) => Some(Target::from(hook)),
-                None => return Ok(ControlFlow::Break(())),
+                None => return Ok(Left::Everything),
             },
             None => None,
         };
         let target = edited.as_ref().unwrap_or(target);
         let gate = self.gates.of(target.callback().origin());
         if let Some(until) = self.gates.closed_until(&gate) {
-            self.knock(target.id, until.min(self.give_up_time(entry)));
-            return Ok(ControlFlow::Break(()));
+            self.knock(target.id, until.min(give_up_at));
+            return Ok(Left::Everything);
         }
         // The origin's slot comes after the room, so that nobody keeps it from others while waiting.
         let place = acquire(&self.places.swift).await;
@@ -134,50 +181,78 @@ impl Hub {
         let Some(permit) = gate.pass_or_park(|| wake_up(target.id, now)) else {
             // It cannot come back before this: its lane is busy until this run is over.
             self.turns.park(target.id, now);
-            return Ok(ControlFlow::Break(()));
+            return Ok(Left::Everything);
         };
         let Some(edition) = self.edition(entry.publication).await? else {
             self.give_up(target.id, &[entry]).await?;
-            return Ok(ControlFlow::Continue(()));
+            return Ok(Left::Nothing);
         };
         // Right before the request: it may be the circuit's only probe, and the circuit waits to be told how it ended.
         if let Passage::NotBefore(until) = self.gates.passage(&gate) {
-            self.knock(target.id, until.min(self.give_up_time(entry)));
-            return Ok(ControlFlow::Break(()));
+            self.knock(target.id, until.min(give_up_at));
+            return Ok(Left::Everything);
         }
         let mut patience = Patience::new();
         let attempt = self
             .deliver(&edition, target, permit, &mut patience, || drop(place))
             .await;
-        let verdict = attempt.outcome.verdict();
-        let now = self.clock.now();
-        if verdict == Verdict::Delivered {
+        if attempt.outcome.verdict() == Verdict::Delivered {
             let settle = Change::Settle {
                 target: target.id,
                 publication: entry.publication,
-                at: now,
+                at: self.clock.now(),
             };
             self.store.commit(vec![settle]).await?;
-            return Ok(ControlFlow::Continue(()));
+            return Ok(Left::Nothing);
         }
+        self.postpone(target, entry, failures, give_up_at, attempt)
+            .await
+    }
+
+    /// An attempt has failed: when to try again, and whether others may be tried before.
+    async fn postpone(
+        &self,
+        target: &Target,
+        entry: Waiting,
+        failures: u32,
+        give_up_at: Timestamp,
+        attempt: Attempt,
+    ) -> Result<Left, StoreError> {
+        let now = self.clock.now();
+        let verdict = attempt.outcome.verdict();
         let asked = match verdict {
             Verdict::Failed { not_before } => not_before,
             _ => None,
         };
-        let failures = failures.saturating_add(1);
-        let due = now.plus(self.retry_delay(failures, asked));
+        let lets_pass = target.hook().is_some_and(|hook| hook.lets_pass(&attempt));
+        let rejected = lets_pass.then(|| self.rejected(entry.rejected, &attempt));
+        let is_news = entry.rejected.is_none() || !lets_pass;
+        let mut failures = failures.saturating_add(u32::from(is_news));
+        let patient = if lets_pass { REJECTIONS } else { 0 };
+        let mut due = match failures.saturating_sub(patient) {
+            0 => now,
+            beyond => now.plus(self.retry_delay(beyond, asked)),
+        };
+        let is_edited = self.is_edited_since(target, attempt.at).await?;
+        if is_edited {
+            // This says nothing of the hook as it is now.
+            (due, failures) = (now, 0);
+        }
         let mut changes = vec![Change::Postpone {
             target: target.id,
             publication: entry.publication,
             due,
             failures,
             attempt,
+            rejected,
         }];
-        let mut next_look = due.min(self.give_up_time(entry));
+        let mut next_look = due.min(give_up_at);
         if verdict == Verdict::Gone
             && let Some(hook) = target.hook()
         {
-            self.switch_off(hook.id, GONE.to_owned()).await?;
+            if !is_edited {
+                self.switch_off(hook.id, GONE).await?;
+            }
         } else if verdict == Verdict::Gone {
             changes.push(Change::End {
                 target: target.id,
@@ -186,12 +261,42 @@ impl Hub {
             next_look = now;
         }
         self.store.commit(changes).await?;
+        if lets_pass && due <= now {
+            return Ok(Left::Rejected(failures));
+        }
         self.knock(target.id, next_look);
-        Ok(ControlFlow::Break(()))
+        Ok(Left::Everything)
+    }
+
+    /// How an event waits by itself after it was rejected (once more).
+    pub(super) fn rejected(&self, before: Option<Rejected>, attempt: &Attempt) -> Rejected {
+        let times = before.map_or(0, |it| it.times).saturating_add(1);
+        Rejected {
+            at: attempt.at,
+            due: self.clock.now().plus(self.retry_delay(times, None)),
+            times,
+        }
+    }
+
+    /// Whether a hook is another one than at that time.
+    pub(super) async fn is_edited_since(
+        &self,
+        target: &Target,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let Some(hook) = target.hook() else {
+            return Ok(false);
+        };
+        let hook = self.store.hook(hook.id).await?;
+        Ok(hook.is_some_and(|hook| hook.updated_at > at))
     }
 
     /// A hook as it stands now, if it may be sent something now; if not, it is arranged when to look again.
-    async fn hook_for(&self, id: HookId, entry: Waiting) -> Result<Option<Hook>, StoreError> {
+    async fn hook_for(
+        &self,
+        id: HookId,
+        give_up_at: Timestamp,
+    ) -> Result<Option<Hook>, StoreError> {
         let Some(hook) = self.store.hook(id).await? else {
             // Its backlog has ended with it.
             self.paces.forget(id);
@@ -200,27 +305,38 @@ impl Hub {
         };
         if !hook.active {
             // Who enables it knocks.
-            self.knock(id.target(), self.give_up_time(entry));
+            self.knock(id.target(), give_up_at);
             return Ok(None);
         }
         match self.paces.take(&hook) {
             Ok(()) => Ok(Some(hook)),
             Err(wait) => {
                 let due = self.clock.now().plus(wait.max(LEAST_WAIT));
-                self.knock(id.target(), due.min(self.give_up_time(entry)));
+                self.knock(id.target(), due.min(give_up_at));
                 Ok(None)
             }
         }
     }
 
     async fn give_up(&self, target: TargetId, entries: &[Waiting]) -> Result<(), StoreError> {
-        tracing::warn!(%target, publications = entries.len(), "given up");
-        self.meters.given_up(entries.len());
         let changes = entries.iter().map(|entry| Change::GiveUp {
             target,
             publication: entry.publication,
         });
-        self.store.commit(changes.collect()).await
+        self.store.commit(changes.collect()).await?;
+        self.lost(target, entries.len());
+        Ok(())
+    }
+
+    /// Gives up what waits for a target that is to end, in steps, until a little is left.
+    pub(super) async fn shorten_backlog(&self, target: TargetId) -> Result<(), StoreError> {
+        loop {
+            let entries = self.store.waiting(target, ALONE).await?;
+            if entries.len() < ALONE {
+                return Ok(());
+            }
+            self.give_up(target, &entries).await?;
+        }
     }
 
     fn give_up_time(&self, entry: Waiting) -> Timestamp {
@@ -233,6 +349,18 @@ impl Hub {
             self.work.schedule(Job::Backlog(wake_up(target, due)));
         }
     }
+}
+
+/// The entries that may be tried now, in the order in which they are: those that a hook has rejected after the others, unless it has
+/// been edited since. A hook that asks for order gets all in theirs.
+fn due_now(target: &Target, entries: &[Waiting], now: Timestamp) -> Vec<Waiting> {
+    let mut due = entries.to_vec();
+    if let Some(hook) = target.hook().filter(|hook| !hook.ordered) {
+        let is_due = |it: Rejected| it.due <= now || it.at <= hook.updated_at;
+        due.retain(|entry| entry.rejected.is_none_or(is_due));
+        due.sort_by_key(|entry| entry.rejected.map_or(0, |it| it.times));
+    }
+    due
 }
 
 /// A job that makes the target's stored one run: it is read when its time comes.

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::Hub;
-use super::notice::Notice;
+use super::notice::Losses;
 use crate::domain::delivery::{Delivery, DeliveryId};
 use crate::domain::hook::{Hook, HookHealth, HookId};
 use crate::domain::value::Timestamp;
@@ -24,6 +24,8 @@ const QUEUE: usize = 4_096;
 const BATCH: usize = 512;
 /// After so many entries of a hook it is looked how many there are.
 const COUNT_EVERY: usize = 100;
+/// So many hooks are known to the writer; beyond it all are read anew.
+const KNOWN: usize = 10_000;
 /// How long the last entries may take to come, once the hub stops.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// Deliveries that are forgotten at a time.
@@ -34,6 +36,7 @@ pub(super) struct Diary {
     entries: Sender<Note>,
     /// Taken by the task that writes.
     unwritten: Mutex<Option<Receiver<Note>>>,
+    pub(super) losses: Losses,
 }
 
 /// One delivery.
@@ -56,6 +59,7 @@ impl Default for Diary {
         Self {
             entries,
             unwritten: Mutex::new(Some(unwritten)),
+            losses: Losses::default(),
         }
     }
 }
@@ -118,6 +122,11 @@ impl Hub {
                     since_counted: COUNT_EVERY,
                 }),
             };
+            if standing.health.failing_since.is_some()
+                && let Some(enabled) = self.store.hook(hook).await?
+            {
+                standing.health.forgive(enabled.active_since);
+            }
             let health = standing.health.after(&delivery.attempt);
             if health != standing.health {
                 standing.health = health;
@@ -145,34 +154,13 @@ impl Hub {
         failing.dedup();
         for hook in failing {
             standings.remove(&hook);
-            if self.is_on_probation(hook).await? {
-                continue;
-            }
             let days = humantime::format_duration(self.settings.hooks.disable_after);
-            self.switch_off(hook, format!("its deliveries have failed for {days}"))
-                .await?;
+            let reason = format!("its deliveries have failed for {days}");
+            self.switch_off(hook, &reason).await?;
         }
-        Ok(())
-    }
-
-    /// Disables a hook for a reason that its owner did not give. What it has not got waits for it to be enabled again.
-    ///
-    /// # Errors
-    /// The store's.
-    pub(super) async fn switch_off(&self, id: HookId, reason: String) -> Result<(), StoreError> {
-        let _desk = self.desk.lock().await;
-        let Some(mut hook) = self.store.hook(id).await?.filter(|hook| hook.active) else {
-            return Ok(());
-        };
-        tracing::warn!(hook = %id, source = %hook.source, reason, "a hook is disabled");
-        hook.active = false;
-        hook.disabled_because = Some(reason.clone());
-        hook.updated_at = self.clock.now();
-        let (disabled, topics) = (hook.clone(), hook.topics(&self.url));
-        let put = HookChange::PutHook { hook, topics };
-        self.store.commit(vec![put.into()]).await?;
-        self.notify(Notice::Disabled, &disabled, Some(&reason))
-            .await;
+        if standings.len() > KNOWN {
+            standings.clear();
+        }
         Ok(())
     }
 
@@ -181,13 +169,6 @@ impl Hub {
         let limit = self.settings.hooks.disable_after;
         let since = health.failing_since;
         !limit.is_zero() && since.is_some_and(|since| now.since(since) >= limit)
-    }
-
-    /// Whether a hook was enabled so lately that its failures before that say nothing.
-    async fn is_on_probation(&self, id: HookId) -> Result<bool, StoreError> {
-        let limit = self.settings.hooks.disable_after;
-        let hook = self.store.hook(id).await?;
-        Ok(hook.is_some_and(|hook| self.clock.now().since(hook.active_since) < limit))
     }
 
     /// Forgets the deliveries of a hook below one, in steps.
@@ -229,3 +210,6 @@ impl Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

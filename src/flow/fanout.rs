@@ -212,8 +212,8 @@ impl Run {
         let gate = self.hub.gates.of(target.callback().origin());
         let (in_turn, due) = match target.hook() {
             Some(hook) if !self.carrier.concerns(hook) => return None,
-            // Its backlog is the only way that keeps its order, or its rate.
-            Some(hook) if hook.ordered || hook.rate.is_some() => {
+            // Its backlog is the only way that keeps its order, or its rate; and there it waits for one who was disabled since.
+            Some(hook) if hook.ordered || hook.rate.is_some() || !hook.active => {
                 self.hub.turns.announce(target.id);
                 (false, Some(now))
             }

@@ -373,9 +373,9 @@ impl Hub {
 
     /// Commits, again and again until it works. False if the process stops before that.
     async fn commit_at_last(&self, changes: Vec<Change>) -> bool {
-        self.at_last(|| self.store.commit(changes.clone()))
-            .await
-            .is_some()
+        let written = self.at_last(|| self.store.commit(changes.clone())).await;
+        self.note_overflow();
+        written.is_some()
     }
 
     /// Asks the store, again and again until it answers. `None` if the process stops before that.

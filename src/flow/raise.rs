@@ -76,7 +76,7 @@ impl Hub {
     ) -> Result<Raised, RaiseError> {
         let remembers = !self.settings.hooks.remember_keys.is_zero();
         let Some(once) = once.filter(|_| remembers) else {
-            let receipt = self.raise_now(source, events, None).await?;
+            let receipt = self.raise_with(Vec::new(), source, events, None).await?;
             return Ok(Raised {
                 receipt,
                 repeated: false,
@@ -92,7 +92,9 @@ impl Hub {
                 repeated: true,
             }),
             None => Ok(Raised {
-                receipt: self.raise_now(source, events, Some(once)).await?,
+                receipt: self
+                    .raise_with(Vec::new(), source, events, Some(once))
+                    .await?,
                 repeated: false,
             }),
         }
@@ -114,14 +116,19 @@ impl Hub {
         }
     }
 
-    async fn raise_now(
+    /// Raises events in one commit with other changes, which come first. Gives the receipt.
+    ///
+    /// # Errors
+    /// The store's: nothing has changed then.
+    pub(super) async fn raise_with(
         &self,
+        mut changes: Vec<Change>,
         source: &Source,
         events: Vec<Event>,
         once: Option<Idempotency>,
     ) -> Result<PublicationId, StoreError> {
         let now = self.clock.now();
-        let mut changes = Vec::with_capacity(3 * events.len() + 2);
+        changes.reserve(3 * events.len() + 2);
         let mut fanouts = Vec::with_capacity(events.len());
         let mut receipts = Vec::with_capacity(events.len());
         for event in &events {

@@ -210,7 +210,18 @@ impl Carrier {
         due: Timestamp,
         failed: Option<(Attempt, u32)>,
     ) -> Landing {
-        let entry = waiting(self.publication());
+        let mut entry = waiting(self.publication());
+        let (hub, mut due) = (&self.hub, due);
+        if let Some((attempt, _)) = &failed
+            && let Some(hook) = target.hook()
+        {
+            let lets_pass = hook.lets_pass(attempt);
+            entry.rejected = lets_pass.then(|| hub.rejected(None, attempt));
+            let edited = hub.at_last(|| hub.is_edited_since(target, attempt.at));
+            if edited.await == Some(true) || lets_pass {
+                due = hub.clock.now();
+            }
+        }
         let change = wait(target.id, target.callback(), entry, due, failed);
         if !self.hub.commit_at_last(vec![change]).await {
             return Landing::Open;
@@ -224,9 +235,7 @@ impl Carrier {
     async fn keep_for(&self, hook: &Hook, target: &Target, attempt: Attempt) -> Landing {
         let hub = &self.hub;
         let due = hub.clock.now().plus(hub.retry_delay(1, None));
-        let off = hub
-            .at_last(|| hub.switch_off(hook.id, GONE.to_owned()))
-            .await;
+        let off = hub.at_last(|| hub.switch_off(hook.id, GONE)).await;
         match off {
             Some(()) => self.carry_later(target, due, Some((attempt, 1))).await,
             None => Landing::Open,
@@ -338,6 +347,7 @@ pub(super) fn waiting(publication: &Publication) -> Waiting {
         publication: publication.id,
         size: publication.size,
         accepted_at: publication.accepted_at,
+        rejected: None,
     }
 }
 
@@ -359,38 +369,4 @@ pub(super) fn wait(
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::super::tests::{fanout, hub, publication, subscriber};
-    use super::*;
-
-    #[tokio::test]
-    async fn a_delivery_that_panics_goes_through_the_backlog() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let hub = hub(&folder);
-        // It connects, and never answers.
-        let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let url = format!("http://{}/", receiver.local_addr().expect("an address"));
-        let target = Target::from(subscriber(&hub, &url));
-        let id = target.id;
-        let publication = publication(&hub, fanout(&hub, 0).await.publication);
-        let edition = hub.edition_of(publication, Bytes::from_static(b"x"));
-        let carrier = Carrier::new(Arc::clone(&hub), Arc::new(edition), Tally::default());
-        let gate = hub.gates.of(target.callback().origin());
-        let permit = gate.try_pass().expect("a permit");
-        assert!(hub.turns.begin(id, false));
-        let (mut patience, mut panicked) = (Patience::new(), false);
-        let panics = || {
-            panicked = true;
-            panic!("on purpose");
-        };
-        let landing = carrier.carry(&target, permit, &mut patience, panics);
-        assert!(matches!(landing.await, Landing::Settled));
-        assert!(panicked);
-        assert!(hub.turns.resume(id).is_some(), "its turn is over");
-        let waiting = hub.store.waiting(id, 10).await.expect("a read");
-        assert_eq!(waiting.len(), 1);
-        hub.store.close().await.expect("closed");
-    }
-}
+mod tests;

@@ -93,9 +93,9 @@ pub struct DeliverySettings {
     /// How old a publication may get in a backlog before it is given up.
     #[serde(with = "notation::duration")]
     pub give_up_after: Duration,
-    /// The most publications in the backlog of one target; beyond it the oldest are given up.
+    /// The most publications in the backlog of one subscription; beyond it the oldest are given up.
     pub backlog_publications: usize,
-    /// The most bytes in the backlog of one target; beyond it the oldest are given up.
+    /// The most bytes in the backlog of one subscription; beyond it the oldest are given up.
     #[serde(with = "notation::size")]
     pub backlog_bytes: usize,
     /// Failures of an origin in a row that open its circuit; 0 never opens it.
@@ -133,6 +133,8 @@ pub struct HookSettings {
     /// How long the deliveries of a hook may fail, with no success between, before it is disabled; zero never disables.
     #[serde(with = "notation::duration")]
     pub disable_after: Duration,
+    /// The most events that wait for one hook; beyond it the oldest are given up.
+    pub backlog_events: usize,
     /// How long the log of a hook's deliveries keeps one, with its request and response.
     #[serde(with = "notation::duration")]
     pub keep_deliveries: Duration,
@@ -149,6 +151,7 @@ impl Default for HookSettings {
             brand: Brand::default(),
             secret_overlap: DAY,
             disable_after: 3 * DAY,
+            backlog_events: 100_000,
             keep_deliveries: 7 * DAY,
             deliveries_per_hook: 1_000,
             remember_keys: DAY,

@@ -17,8 +17,9 @@ use crate::domain::source::{Dialect, OWN_SOURCE, Source, SourceName};
 use crate::domain::value::{SourceId, TopicUrl};
 use crate::store::{HookChange, StoreError};
 
-/// The events of the hub's own source: the hub has disabled a hook; one that it had disabled is active again.
-pub(super) const OWN_EVENTS: [&str; 2] = ["hook.disabled", "hook.enabled"];
+/// The events of the hub's own source: the hub has disabled a hook; one that it had disabled is active again; it has given up events
+/// for one.
+pub(super) const OWN_EVENTS: [&str; 3] = ["hook.disabled", "hook.enabled", "hook.given_up"];
 
 /// The most hooks that are counted when they stand in the way.
 const HOOKS_COUNTED: usize = 1_000;

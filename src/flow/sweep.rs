@@ -44,6 +44,7 @@ impl Hub {
         self.sweep_receipts().await?;
         self.sweep_topics().await?;
         self.sweep_deliveries().await?;
+        self.tell_of_losses().await?;
         self.sweep_replays().await?;
         self.sweep_keys().await?;
         let waiting = self.count_waiting().await?;

@@ -65,7 +65,7 @@ impl Hub {
             self.diary.note(note).await;
         }
         if attempt.outcome.verdict() == Verdict::Gone {
-            self.switch_off(id, GONE.to_owned()).await?;
+            self.switch_off(id, GONE).await?;
         }
         Ok(Some(attempt))
     }

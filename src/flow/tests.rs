@@ -34,6 +34,7 @@ pub(super) fn hub_with(folder: &TempDir, settings: Settings) -> Arc<Hub> {
         backlog: BacklogLimits {
             entries: 10,
             bytes: 1_000,
+            events: 1_000,
         },
     };
     let store = SledStore::open(folder.path(), options).expect("the store opens");

@@ -77,7 +77,17 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             due,
             failures,
             attempt,
-        } => backlog::postpone(rows, *target, *publication, *due, *failures, attempt)?,
+            rejected,
+        } => backlog::postpone(
+            rows,
+            *target,
+            *publication,
+            *due,
+            *failures,
+            attempt,
+            *rejected,
+        )?,
+        Change::Rouse { target, at } => backlog::rouse(rows, *target, *at)?,
         Change::Lose {
             target,
             callback,

@@ -4,7 +4,7 @@
 use super::apply::update_receipt;
 use super::key::{Group, Key};
 use super::overlay::Overlay;
-use super::{BacklogLimits, Result, Waiting, journal};
+use super::{BacklogLimits, Rejected, Result, Waiting, journal};
 use crate::domain::attempt::Attempt;
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::receipt::{Missing, MissingState, Tally};
@@ -96,10 +96,22 @@ pub(super) fn postpone(
     due: Timestamp,
     failures: u32,
     attempt: &Attempt,
+    rejected: Option<Rejected>,
 ) -> Result<()> {
     // The entry may have been given up while it was tried: the target has failed all the same.
     retry_at(rows, target, due, failures)?;
+    let key = Key::Waiting(target, publication);
+    if rejected.is_some()
+        && let Some(entry) = rows.record::<Waiting>(&key)?
+    {
+        rows.put(&key, &Waiting { rejected, ..entry });
+    }
     note_attempt(rows, target, publication, attempt)
+}
+
+/// See [`super::Change::Rouse`].
+pub(super) fn rouse(rows: &mut Overlay, target: TargetId, at: Timestamp) -> Result<()> {
+    retry_at(rows, target, at, 0)
 }
 
 /// The target is gone, and what waits for it with it.
@@ -153,13 +165,14 @@ pub(super) fn note_attempt(
 /// Gives up the oldest entries until the backlog is within the limits.
 fn keep_within(rows: &mut Overlay, target: TargetId, limits: BacklogLimits) -> Result<()> {
     while let Some(job) = job(rows, target)? {
-        if job.entries <= limits.entries && job.bytes <= limits.bytes {
+        if limits.allow(&job) {
             break;
         }
         let Some(Key::Waiting(_, oldest)) = rows.first_key(Group::Waiting(target))? else {
             break;
         };
         give_up(rows, target, oldest)?;
+        rows.note_overflow(target);
     }
     Ok(())
 }

@@ -25,7 +25,8 @@ use super::{Result, StoreError};
 
 /// The layout that this binary writes; it reads this one and all before it.
 ///
-/// 1: the hub. 2: webhooks; a publication may be an event, which 1 would not read. 3: a fan-out lists its open targets by topic.
+/// 1: the hub. 2: webhooks; a publication may be an event, which 1 would not read. 3: a fan-out lists its open targets by topic;
+/// what waits may wait by itself; a hook knows since when it is disabled.
 const FORMAT: u64 = 3;
 
 /// How often, and how long between, a database that this process has just closed is asked to let go of its file.

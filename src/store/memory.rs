@@ -27,6 +27,7 @@ pub struct MemoryStore {
     limits: BacklogLimits,
     state: Mutex<State>,
     failures_ahead: AtomicU32,
+    commits: AtomicU32,
     panics_in: Mutex<Option<&'static str>>,
 }
 
@@ -37,6 +38,7 @@ impl MemoryStore {
             limits,
             state: Mutex::default(),
             failures_ahead: AtomicU32::new(0),
+            commits: AtomicU32::new(0),
             panics_in: Mutex::default(),
         }
     }
@@ -44,6 +46,11 @@ impl MemoryStore {
     /// The next commits and probes, so many of them, fail and change nothing.
     pub fn fail_next_commits(&self, count: u32) {
         self.failures_ahead.store(count, Ordering::SeqCst);
+    }
+
+    /// How many commits were made.
+    pub fn commits(&self) -> u32 {
+        self.commits.load(Ordering::SeqCst)
     }
 
     /// The next call of this name panics: `commit`, `targets`, or `more targets` for a page behind another one.
@@ -110,6 +117,7 @@ impl Store for MemoryStore {
     async fn commit(&self, changes: Vec<Change>) -> Result<()> {
         self.panic_if_asked("commit");
         self.fault()?;
+        self.commits.fetch_add(1, Ordering::SeqCst);
         let mut state = self.state();
         for change in changes {
             state.apply(change, self.limits);
@@ -242,6 +250,10 @@ impl Store for MemoryStore {
 
     async fn probe(&self) -> Result<()> {
         self.fault()
+    }
+
+    fn overflow(&self) -> Vec<TargetId> {
+        std::mem::take(&mut self.state().overflow)
     }
 
     fn quarantined(&self) -> u64 {

@@ -43,7 +43,7 @@ pub use self::target::{Recipient, Subscriber, Target};
 
 use crate::domain::attempt::Attempt;
 use crate::domain::hook::HookId;
-use crate::domain::job::{Job, JobId};
+use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt, Stage, Tally};
 use crate::domain::subscription::Subscription;
@@ -104,10 +104,22 @@ pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 /// How much may wait for one target; what is over is given up, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BacklogLimits {
-    /// Publications.
+    /// Publications for a subscription.
     pub entries: u64,
-    /// The sum of their bodies, in bytes.
+    /// The sum of their bodies, in bytes. A body is kept for a subscription's backlog alone.
     pub bytes: u64,
+    /// Events for a hook. They are kept whoever waits, so their bytes do not count.
+    pub events: u64,
+}
+
+impl BacklogLimits {
+    /// Whether so much may wait for a target.
+    fn allow(self, job: &Backlog) -> bool {
+        match HookId::of(job.target) {
+            Some(_) => job.entries <= self.events,
+            None => job.entries <= self.entries && job.bytes <= self.bytes,
+        }
+    }
 }
 
 /// One publication that waits for a target.
@@ -119,6 +131,19 @@ pub struct Waiting {
     pub size: u64,
     /// When the publication was accepted: its age decides when it is given up.
     pub accepted_at: Timestamp,
+    /// The target did not want this one, and takes others.
+    pub rejected: Option<Rejected>,
+}
+
+/// How a publication that was rejected waits: others pass it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// When it was last tried.
+    pub at: Timestamp,
+    /// When to try it again.
+    pub due: Timestamp,
+    /// How often it was tried.
+    pub times: u32,
 }
 
 /// One change of the store; a commit is a list of them.
@@ -197,6 +222,13 @@ pub enum Change {
         /// What.
         publication: PublicationId,
     },
+    /// What waits for a target in backlog may be tried at this time, as if nothing had failed.
+    Rouse {
+        /// Who.
+        target: TargetId,
+        /// When.
+        at: Timestamp,
+    },
     /// An attempt for a target in backlog failed: the job's next time, and the attempt for the receipt.
     Postpone {
         /// Who.
@@ -209,6 +241,8 @@ pub enum Change {
         failures: u32,
         /// What happened.
         attempt: Attempt,
+        /// If this one waits by itself, how; else the entry stays as it is.
+        rejected: Option<Rejected>,
     },
     /// A target ended at this delivery of the fan-out (a 410): `gone` in the receipt, with the attempt. Comes with `End`.
     Lose {
@@ -302,6 +336,8 @@ pub trait Store: HookStore {
 
     /// Makes a row durable and says whether that worked.
     async fn probe(&self) -> Result<()>;
+    /// For whom commits have given up publications since this was last asked, since more waited than may: a target for each.
+    fn overflow(&self) -> Vec<TargetId>;
     /// How many rows could not be read so far.
     fn quarantined(&self) -> u64;
     /// Writes out what is in memory; called once, last.

@@ -9,6 +9,7 @@ use super::database::{Database, Rows};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::record::Record;
+use crate::domain::value::TargetId;
 
 /// What a row was about to become before, if it was about to become anything.
 type Before = Option<Option<Vec<u8>>>;
@@ -20,6 +21,9 @@ pub(super) struct Overlay<'a> {
     pending: Rows,
     /// What `pending` held before each write of the commit that is under way, latest last.
     undo: Vec<(Vec<u8>, Before)>,
+    /// For whom something is given up, once for each; the commit that is under way begins at `kept`.
+    overflow: Vec<TargetId>,
+    kept: usize,
 }
 
 impl<'a> Overlay<'a> {
@@ -30,6 +34,8 @@ impl<'a> Overlay<'a> {
             quarantine,
             pending: Rows::new(),
             undo: Vec::new(),
+            overflow: Vec::new(),
+            kept: 0,
         }
     }
 
@@ -116,10 +122,12 @@ impl<'a> Overlay<'a> {
     /// The commit that is under way has its changes made.
     pub fn keep(&mut self) {
         self.undo.clear();
+        self.kept = self.overflow.len();
     }
 
     /// The commit that is under way takes its changes back.
     pub fn take_back(&mut self) {
+        self.overflow.truncate(self.kept);
         while let Some((key, before)) = self.undo.pop() {
             match before {
                 Some(before) => self.pending.insert(key, before),
@@ -128,9 +136,14 @@ impl<'a> Overlay<'a> {
         }
     }
 
-    /// Everything that is to be written.
-    pub fn into_rows(self) -> Rows {
-        self.pending
+    /// More waits for a target than may, and something is given up.
+    pub fn note_overflow(&mut self, target: TargetId) {
+        self.overflow.push(target);
+    }
+
+    /// Everything that is to be written, and for whom something is given up by that.
+    pub fn into_rows(self) -> (Rows, Vec<TargetId>) {
+        (self.pending, self.overflow)
     }
 
     fn set(&mut self, key: &Key, value: Option<Vec<u8>>) {

@@ -3,6 +3,8 @@
 //! The first byte of each tells which version of its shape follows. When a record changes its shape, the old shape moves
 //! into a struct of its own here, the record takes the next number, and reads the old one as well: for good (`golden/`).
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +12,19 @@ use super::Waiting;
 use super::hooks::{HookRow, Remembered};
 use super::journal::Journaled;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::EventName;
-use crate::domain::hook::HookHealth;
+use crate::domain::event::{EventName, EventPattern};
+use crate::domain::hook::{Hook, HookHealth, HookId, OldSecret, Receiver, Signing};
 use crate::domain::job::{Backlog, Cursor, Deny, Fanout, Fetch, Job, Verify};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt, Tally};
 use crate::domain::replay::Replay;
-use crate::domain::source::Source;
+use crate::domain::source::{Dialect, Source, SourceName};
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
 use crate::domain::topic::{Hosted, Topic};
-use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicId, TopicUrl};
+use crate::domain::value::{
+    CallbackUrl, PublicationId, Secret, TargetId, Timestamp, TopicId, TopicUrl,
+};
 
 /// Why bytes are not the record that should be there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,7 +80,6 @@ fn whole<T: DeserializeOwned>(shape: &[u8]) -> Result<T, RecordError> {
 impl Record for Bundle {}
 impl Record for EventName {}
 impl Record for HookHealth {}
-impl Record for HookRow {}
 impl Record for Hosted {}
 impl Record for Missing {}
 impl Record for PublicationId {}
@@ -87,7 +90,6 @@ impl Record for Subscription {}
 impl Record for Replay {}
 impl Record for Token {}
 impl Record for Topic {}
-impl Record for Waiting {}
 impl Record for u64 {}
 
 impl Record for Delivery {
@@ -187,6 +189,110 @@ impl From<PublicationV1> for Journaled {
                 event: None,
             },
             body: None,
+        }
+    }
+}
+
+impl Record for HookRow {
+    const TAG: u8 = 1;
+
+    fn decode_older(tag: u8, shape: &[u8]) -> Result<Self, RecordError> {
+        match tag {
+            0 => whole::<HookV2>(shape).map(Self::from),
+            tag => Err(RecordError::Version(tag, Self::TAG)),
+        }
+    }
+}
+
+/// The row of a hook before it was known when it was disabled.
+#[derive(Serialize, Deserialize)]
+struct HookV2 {
+    id: HookId,
+    source: SourceName,
+    events: Vec<EventPattern>,
+    receiver: Receiver,
+    endpoint: CallbackUrl,
+    dialect: Dialect,
+    secret: Option<Secret>,
+    old_secret: Option<OldSecret>,
+    signing: Signing,
+    signing_key: Option<[u8; 32]>,
+    active: bool,
+    disabled_because: Option<String>,
+    template: Option<String>,
+    type_key: bool,
+    verify_tls: bool,
+    rate: Option<u32>,
+    ordered: bool,
+    filter: Option<String>,
+    headers: BTreeMap<String, String>,
+    active_since: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    topics: Vec<TopicId>,
+}
+
+impl From<HookV2> for HookRow {
+    fn from(old: HookV2) -> Self {
+        let hook = Hook {
+            id: old.id,
+            source: old.source,
+            events: old.events,
+            receiver: old.receiver,
+            endpoint: old.endpoint,
+            dialect: old.dialect,
+            secret: old.secret,
+            old_secret: old.old_secret,
+            signing: old.signing,
+            signing_key: old.signing_key,
+            active: old.active,
+            disabled_because: old.disabled_because,
+            template: old.template,
+            type_key: old.type_key,
+            verify_tls: old.verify_tls,
+            rate: old.rate,
+            ordered: old.ordered,
+            filter: old.filter,
+            headers: old.headers,
+            active_since: old.active_since,
+            // Or earlier: whoever is not active was last edited then.
+            inactive_since: (!old.active).then_some(old.updated_at),
+            created_at: old.created_at,
+            updated_at: old.updated_at,
+        };
+        Self {
+            hook,
+            topics: old.topics,
+        }
+    }
+}
+
+impl Record for Waiting {
+    const TAG: u8 = 1;
+
+    fn decode_older(tag: u8, shape: &[u8]) -> Result<Self, RecordError> {
+        match tag {
+            0 => whole::<WaitingV2>(shape).map(Self::from),
+            tag => Err(RecordError::Version(tag, Self::TAG)),
+        }
+    }
+}
+
+/// A publication that waits, before each could wait by itself.
+#[derive(Serialize, Deserialize)]
+struct WaitingV2 {
+    publication: PublicationId,
+    size: u64,
+    accepted_at: Timestamp,
+}
+
+impl From<WaitingV2> for Waiting {
+    fn from(old: WaitingV2) -> Self {
+        Self {
+            publication: old.publication,
+            size: old.size,
+            accepted_at: old.accepted_at,
+            rejected: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 //! thread (`writer.rs`) and reads that need no lock of their own.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -38,6 +38,8 @@ pub struct StoreOptions {
 /// See the module.
 pub struct SledStore {
     shelf: Arc<Shelf>,
+    /// For whom the writer has given something up.
+    overflow: Arc<Mutex<Vec<TargetId>>>,
     /// `None` only while it is dropped.
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
@@ -55,10 +57,12 @@ impl SledStore {
         let engine = Arc::new(Engine::open(folder, options.cache_bytes)?);
         let quarantine = Arc::new(Quarantine::default());
         let (requests, receiver) = mpsc::channel(QUEUE);
+        let overflow = Arc::default();
         let writer = Writer {
             engine: engine.clone(),
             quarantine: quarantine.clone(),
             limits: options.backlog,
+            overflow: Arc::clone(&overflow),
             requests: receiver,
         };
         let writer = std::thread::Builder::new()
@@ -67,6 +71,7 @@ impl SledStore {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
             shelf: Arc::new(Shelf { engine, quarantine }),
+            overflow,
             requests: Some(requests),
             writer: Some(writer),
         })
@@ -285,6 +290,11 @@ impl Store for SledStore {
 
     async fn probe(&self) -> Result<()> {
         self.ask(Work::Probe).await
+    }
+
+    fn overflow(&self) -> Vec<TargetId> {
+        let mut told = self.overflow.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut told)
     }
 
     fn quarantined(&self) -> u64 {

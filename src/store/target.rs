@@ -56,7 +56,8 @@ impl Target {
         }
     }
 
-    /// Whether it was active when a publication was accepted, and still is.
+    /// Whether it was active when a publication was accepted, and a subscription still is. For a hook that is not, the publication
+    /// waits.
     pub fn receives(&self, accepted_at: Timestamp, now: Timestamp) -> bool {
         match &self.recipient {
             Recipient::Subscription(subscription) => subscription.receives(accepted_at, now),

@@ -4,7 +4,7 @@
 //! Invariants: only this thread writes, so that what it has read stays true until it writes; nobody is answered before
 //! the sync; a commit whose changes cannot be made is refused alone.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,6 +15,7 @@ use super::key::Key;
 use super::overlay::Overlay;
 use super::quarantine::Quarantine;
 use super::{BacklogLimits, Change, Result};
+use crate::domain::value::TargetId;
 
 /// How many requests may wait for the writer; who comes later waits to be let in.
 pub(super) const QUEUE: usize = 1024;
@@ -43,6 +44,8 @@ pub(super) struct Writer {
     pub engine: Arc<Engine>,
     pub quarantine: Arc<Quarantine>,
     pub limits: BacklogLimits,
+    /// For whom something was given up.
+    pub overflow: Arc<Mutex<Vec<TargetId>>>,
     pub requests: mpsc::Receiver<Request>,
 }
 
@@ -119,12 +122,15 @@ impl Writer {
         for (key, bytes) in self.quarantine.take_copies() {
             rows.put_bytes(&Key::Quarantined(key), &bytes);
         }
-        let rows = rows.into_rows();
+        let (rows, overflow) = rows.into_rows();
         drop(reading);
         if rows.is_empty() {
             return Ok(());
         }
-        self.engine.write(rows)
+        self.engine.write(rows)?;
+        let mut told = self.overflow.lock().unwrap_or_else(PoisonError::into_inner);
+        told.extend(overflow);
+        Ok(())
     }
 
     fn make(&self, rows: &mut Overlay, work: &Work) -> Result<()> {

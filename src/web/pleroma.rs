@@ -69,7 +69,7 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
             let id = find(site, &call, &source, id, role).await?.id;
             let hook = match *action {
                 "enable" => site.hub.enable_hook(id).await?,
-                "disable" => site.hub.disable_hook(id, None).await?,
+                "disable" => site.hub.disable_hook(id).await?,
                 _ => site.hub.rotate_secret(id, None).await?,
             };
             Ok(answer(site, &call, hook))

@@ -48,7 +48,7 @@ fn a_source_is_declared_gets_a_token_and_raises_events() {
         done(admin(&["sources", "list"])),
         "NAME     DIALECT  READERS  INBOX   OWN EVENTS\n\
          blog     websub   token    -       posted,removed\n\
-         fanfare  websub   token    -       hook.disabled,hook.enabled\n\
+         fanfare  websub   token    -       hook.disabled,hook.enabled,hook.given_up\n\
          goma     muut     all      signed  -\n"
     );
 

@@ -39,6 +39,7 @@ async fn commit(hub: &mut Hub, changes: Vec<Change>) {
         backlog: BacklogLimits {
             entries: 10,
             bytes: 1_000,
+            events: 1_000,
         },
     };
     let store = SledStore::open(&hub.data(), options).expect("the store opens");

@@ -1,7 +1,6 @@
 //! Requests of every kind that a hook can ask for. In: a kind. Out: what arrives, when the hub's own sender sends it, at a
 //! receiver on loopback.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -169,34 +168,21 @@ impl Kind {
             secret: Secret::parse(OLD_SECRET).expect("a secret"),
             until: Timestamp(now.0 + 60_000),
         });
+        let receiver = Receiver::Web {
+            url: url.clone(),
+            content_type: self.content_type,
+        };
+        let secret = self
+            .secret
+            .map(|text| Secret::parse(text).expect("a secret"));
         Hook {
             id: HookId(7),
-            source: source.name.clone(),
-            events: vec![EventPattern::All],
-            receiver: Receiver::Web {
-                url: url.clone(),
-                content_type: self.content_type,
-            },
-            endpoint: url,
             dialect: self.dialect,
-            secret: self
-                .secret
-                .map(|secret| Secret::parse(secret).expect("a secret")),
+            secret,
             old_secret,
             signing: self.signing,
             signing_key: self.signing_key,
-            active: true,
-            disabled_because: None,
-            template: None,
-            type_key: false,
-            verify_tls: true,
-            rate: None,
-            ordered: false,
-            filter: None,
-            headers: BTreeMap::new(),
-            active_since: now,
-            created_at: now,
-            updated_at: now,
+            ..Hook::plain(source, vec![EventPattern::All], receiver, url)
         }
     }
 }

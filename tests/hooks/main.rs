@@ -11,7 +11,7 @@
 //! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
-//!   [`hooking`] makes hooks and reads their log.
+//!   [`waiting`]: what waits for them, and for how long; [`hooking`] makes hooks and reads their log.
 //! - [`golden`]: the requests that the users' documents show, at a socket; [`services`]: what chats and an IRC channel hear.
 //! - [`asking`]: tests, `*` and lists of deliveries; [`keeping`]: how long keys and deliveries are kept.
 //!
@@ -62,3 +62,4 @@ mod services;
 mod signatures;
 mod sources;
 mod telling;
+mod waiting;

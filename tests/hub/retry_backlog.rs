@@ -2,7 +2,7 @@
 //! holds up nobody else.
 
 use crate::support::receipts::assert_counts;
-use crate::support::{Reply, Scene, TOPIC};
+use crate::support::{Reply, Scene, TOPIC, eventually};
 
 #[tokio::test]
 async fn who_comes_back_gets_all_that_was_missed_in_order_and_once() {
@@ -93,6 +93,12 @@ async fn a_backlog_is_limited_and_its_oldest_are_given_up() {
     assert_counts(&first, [1, 0, 0, 1, 0]);
     assert_counts(&scene.hub.receipt(&answers[1]).await, [1, 0, 1, 0, 0]);
     assert_counts(&scene.hub.receipt(&answers[2]).await, [1, 0, 1, 0, 0]);
+    eventually("a word of that", async || {
+        let metrics = scene.hub.get("/metrics").await.expect(200).text();
+        let is_told = metrics.contains("fanfare_given_up_total 1");
+        (is_told && scene.hub.output().contains("given up")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

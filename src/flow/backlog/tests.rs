@@ -14,7 +14,12 @@ use super::super::round::{wait, waiting};
 use super::super::tests::{fanout, hub_with, publication, subscriber};
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
-use crate::domain::value::PublicationId;
+use crate::domain::event::{EventName, EventPattern};
+use crate::domain::hook::{ContentType, Receiver};
+use crate::domain::publication::EventMark;
+use crate::domain::source::{Dialect, Source, SourceName};
+use crate::domain::value::{CallbackUrl, PublicationId};
+use crate::store::HookChange;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -175,4 +180,78 @@ async fn attempts_share_the_body_with_everybody_who_delivers_it() {
     called.answer().await;
     run.await.expect("no panic");
     assert_eq!(Arc::strong_count(&edition), 1);
+}
+
+/// A hook on a receiver, which has rejected so many events an hour before they are tried again, and one that waits behind them.
+async fn rejecting(hub: &Hub, receiver: &TcpListener, rejected: usize) -> TargetId {
+    let source = Source {
+        name: SourceName::parse("social").expect("a name"),
+        dialect: Dialect::Websub,
+        events: Vec::new(),
+        private: false,
+        inbound_secret: None,
+        created_at: Timestamp(1),
+    };
+    let address = receiver.local_addr().expect("an address");
+    let url = CallbackUrl::parse(&format!("http://{address}/")).expect("a URL");
+    let web = Receiver::Web {
+        url: url.clone(),
+        content_type: ContentType::Json,
+    };
+    let hook = Hook {
+        id: HookId(1),
+        ..Hook::plain(&source, vec![EventPattern::All], web, url.clone())
+    };
+    let target = hook.id.target();
+    let put = HookChange::PutHook {
+        hook,
+        topics: Vec::new(),
+    };
+    let mut changes = vec![put.into()];
+    let now = hub.clock.now();
+    for n in 0..=rejected {
+        let mut publication = publication(hub, fanout(hub, 1).await.publication);
+        publication.event = Some(EventMark {
+            source: source.name.clone(),
+            name: EventName::parse("made").expect("a name"),
+            dialect: source.dialect,
+            created_at: now,
+        });
+        let entry = Waiting {
+            rejected: (n < rejected).then_some(Rejected {
+                at: now,
+                due: now.plus(Duration::from_secs(3_600)),
+                times: 1,
+            }),
+            ..waiting(&publication)
+        };
+        changes.push(wait(target, &url, entry, now, None));
+        changes.push(Change::Journal(publication, Bytes::from_static(b"{}")));
+    }
+    hub.store.commit(changes).await.expect("a commit");
+    target
+}
+
+#[tokio::test]
+async fn of_too_many_that_were_rejected_the_oldest_are_given_up_so_that_others_pass() {
+    for (rejected, left) in [(PAGE + 1, PAGE + 1), (ALONE, ALONE - EXCESS)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub_with(&folder, Settings::default());
+        let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let target = rejecting(&hub, &receiver, rejected).await;
+        let job = wake_up(target, hub.clock.now());
+        let answered = async {
+            let (mut stream, _) = receiver.accept().await.expect("a connection");
+            let mut head = [0; 4_096];
+            assert!(stream.read(&mut head).await.expect("a request") > 0);
+            Called(stream).answer().await;
+        };
+        let (ran, ()) = tokio::join!(hub.run_backlog(job), answered);
+        ran.expect("the store works");
+        let waiting = hub.store.waiting(target, 2 * ALONE).await;
+        let waiting = waiting.expect("a read");
+        assert_eq!(waiting.len(), left);
+        assert!(waiting.iter().all(|entry| entry.rejected.is_some()));
+        hub.store.close().await.expect("closed");
+    }
 }

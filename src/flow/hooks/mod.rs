@@ -7,6 +7,8 @@
 //! 3. `active_since` moves only when a hook begins to be active. It does not when its events grow: what was accepted before, and
 //!    what it asked for then, may not have been visited yet, and would be lost. (An event of the new ones that was accepted
 //!    moments before may reach it. That is the lesser evil.)
+//! 4. What was accepted until a hook was disabled is for it: `inactive_since` says when that was.
+//! 5. What waits for a hook may be tried at once after each edit.
 
 pub mod check;
 mod error;
@@ -20,7 +22,7 @@ use super::clock::random_bytes;
 use super::notice::Notice;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::event::EventPattern;
-use crate::domain::hook::{Hook, HookHealth, HookId, OldSecret, Receiver, Signing};
+use crate::domain::hook::{Hook, HookId, OldSecret, Receiver, Signing};
 use crate::domain::source::{Dialect, Source, SourceName};
 use crate::domain::value::{Secret, Timestamp};
 use crate::store::{Change, HookChange, StoreError};
@@ -137,22 +139,21 @@ impl Hub {
         .await
     }
 
-    /// Lets a hook get nothing any more; what waits for it is not sent either. `because` is the hub's own reason.
+    /// Lets a hook get nothing any more; what waits for it is not sent either.
     ///
     /// # Errors
     /// There is no such hook; the store's.
-    pub async fn disable_hook(
-        &self,
-        id: HookId,
-        because: Option<String>,
-    ) -> Result<Hook, HookError> {
-        let _desk = self.desk.lock().await;
-        let mut hook = self.hook_of(id).await?;
-        hook.active = false;
-        hook.disabled_because = because;
-        hook.updated_at = self.clock.now();
-        self.store.commit(vec![self.put(hook.clone())]).await?;
-        Ok(hook)
+    pub async fn disable_hook(&self, id: HookId) -> Result<Hook, HookError> {
+        self.disable(id, None).await?.ok_or(HookError::NoHook(id))
+    }
+
+    /// Disables a hook for a reason that its owner did not give, unless it is already. What it has not got waits for it to be enabled
+    /// again.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn switch_off(&self, id: HookId, because: &str) -> Result<(), StoreError> {
+        self.disable(id, Some(because)).await.map(drop)
     }
 
     /// Gives a hook another secret: this one, or a new one of its own. The old one signs beside it for a while.
@@ -181,8 +182,9 @@ impl Hub {
     /// # Errors
     /// There is no such hook; the store's. A hook whose end fails halfway is inactive and can be deleted again.
     pub async fn delete_hook(&self, id: HookId) -> Result<(), HookError> {
-        let hook = self.disable_hook(id, None).await?;
+        let hook = self.disable_hook(id).await?;
         self.forget_deliveries(id, DeliveryId(u64::MAX)).await?;
+        self.shorten_backlog(id.target()).await?;
         let _desk = self.desk.lock().await;
         self.store
             .commit(vec![HookChange::DropHook(id).into()])
@@ -226,28 +228,59 @@ impl Hub {
         let hook = settled(before, after, source, self.clock.now());
         let hook = check(hook, source, &self.reachable())?;
         check_beside(&hook, others)?;
-        let mut changes = vec![self.put(hook.clone())];
+        // Who was mended gets what waits for it at once.
+        let mut changes = vec![
+            self.put(hook.clone()),
+            Change::Rouse {
+                target: hook.id.target(),
+                at: self.clock.now(),
+            },
+        ];
         if before.is_some_and(|before| !before.active) && hook.active {
             // Who is given another chance is not held to old failures.
-            let health = self.store.health(hook.id).await?;
-            let health = HookHealth {
-                failing_since: None,
-                ..health
-            };
+            let mut health = self.store.health(hook.id).await?;
+            health.forgive(hook.active_since);
             changes.push(HookChange::Health(hook.id, health).into());
         }
-        self.store.commit(changes).await?;
+        let was_switched_off = before.is_some_and(|before| before.disabled_because.is_some());
+        if was_switched_off && hook.active {
+            self.commit_with_notice(changes, Notice::Enabled, &hook)
+                .await?;
+        } else {
+            self.store.commit(changes).await?;
+        }
         if hook.active {
-            // What waits for it waits no longer than the edit.
             self.knock(hook.id.target(), self.clock.now());
         }
-        if let Some(before) = before
-            && before.disabled_because.is_some()
-            && hook.active
-        {
-            self.notify(Notice::Enabled, &hook, None).await;
-        }
         Ok(hook)
+    }
+
+    /// Disables a hook; `because` is the hub's own reason, which is told in the same commit. `None` if there is no such hook.
+    async fn disable(&self, id: HookId, because: Option<&str>) -> Result<Option<Hook>, StoreError> {
+        let _desk = self.desk.lock().await;
+        let Some(mut hook) = self.store.hook(id).await? else {
+            return Ok(None);
+        };
+        if because.is_some() && !hook.active {
+            return Ok(Some(hook));
+        }
+        let now = self.clock.now();
+        if hook.active {
+            hook.inactive_since = Some(now);
+        }
+        hook.active = false;
+        hook.disabled_because = because.map(str::to_owned);
+        hook.updated_at = now;
+        let changes = vec![self.put(hook.clone())];
+        match because {
+            None => self.store.commit(changes).await?,
+            Some(reason) => {
+                tracing::warn!(hook = %id, source = %hook.source, reason, "a hook is disabled");
+                let notice = Notice::Disabled(reason);
+                self.commit_with_notice(changes, notice, &hook).await?;
+            }
+        }
+        Ok(Some(hook))
     }
 
     fn put(&self, hook: Hook) -> Change {
@@ -287,6 +320,11 @@ fn settled(before: Option<&Hook>, mut after: Hook, source: &Source, now: Timesta
     }
     let was_active = before.filter(|before| before.active);
     after.active_since = was_active.map_or(now, |before| before.active_since);
+    let was_off = before.is_some_and(|before| !before.active);
+    after.inactive_since = match after.active || was_off {
+        true => before.and_then(|before| before.inactive_since),
+        false => Some(now),
+    };
     if after.active {
         after.disabled_because = None;
     }

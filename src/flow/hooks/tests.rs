@@ -1,12 +1,18 @@
 //! The desk on a real store: what is made, edited and ended, and what is refused.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use tempfile::TempDir;
 
 use super::*;
 use crate::domain::event::EventName;
 use crate::domain::hook::ContentType;
+use crate::domain::source::OWN_SOURCE;
 use crate::domain::value::CallbackUrl;
 use crate::flow::tests::hub;
+use crate::store::memory::MemoryStore;
+use crate::store::{BacklogLimits, SharedStore};
 
 async fn declared(hub: &Hub, name: &str, dialect: Dialect) -> Source {
     let source = Source {
@@ -144,16 +150,55 @@ async fn who_is_enabled_gets_events_from_then_on_and_who_grows_loses_none() {
         (grown.active_since, &grown.source),
         (hook.active_since, &hook.source)
     );
-    let disabled = hub.disable_hook(hook.id, Some("it failed".into())).await;
-    let disabled = disabled.expect("disabled");
-    assert!(!disabled.receives(hook.active_since));
+    hub.switch_off(hook.id, "it failed")
+        .await
+        .expect("disabled");
+    let disabled = hub.hook_of(hook.id).await.expect("it is there");
+    let off = disabled.inactive_since.expect("it is disabled");
+    assert!(disabled.receives(hook.active_since), "it is still for it");
+    assert!(!disabled.receives(off.plus(Duration::from_millis(1))));
     assert_eq!(disabled.disabled_because.as_deref(), Some("it failed"));
     let enabled = hub.enable_hook(hook.id).await.expect("enabled");
     assert!(enabled.active && enabled.active_since >= disabled.updated_at);
     assert_eq!(enabled.disabled_because, None);
+    assert!(enabled.receives(hook.active_since) && enabled.receives(enabled.active_since));
     hub.delete_hook(hook.id).await.expect("deleted");
     let error = hub.enable_hook(hook.id).await.expect_err("gone");
     assert!(matches!(error, HookError::NoHook(_)));
+}
+
+#[tokio::test]
+async fn who_is_disabled_by_the_hub_is_disabled_and_told_of_in_one_commit() {
+    let folder = TempDir::new().expect("a folder");
+    let mut hub = hub(&folder);
+    let store = Arc::new(MemoryStore::new(BacklogLimits {
+        entries: 1,
+        bytes: 1,
+        events: 1,
+    }));
+    Arc::get_mut(&mut hub).expect("it does not run").store = Arc::clone(&store) as SharedStore;
+    hub.declare_own_source().await.expect("declared");
+    let own = SourceName::parse(OWN_SOURCE).expect("a name");
+    let source = declared(&hub, "social", Dialect::Websub).await;
+    let wish = wish(&source, "https://r.example/a", &["*"]);
+    let id = make(&hub, wish).await.expect("made").hook.id;
+    let notices = async || {
+        let events = hub.store.events_before(&own, None, 9).await;
+        events.expect("a page").len()
+    };
+    store.fail_next_commits(1);
+    hub.switch_off(id, "it failed").await.expect_err("told so");
+    assert!(hub.hook_of(id).await.expect("a hook").active);
+    assert_eq!(notices().await, 0);
+    let before = store.commits();
+    hub.switch_off(id, "it failed").await.expect("disabled");
+    assert_eq!((store.commits() - before, notices().await), (1, 1));
+    hub.switch_off(id, "once more").await.expect("it is off");
+    let off = hub.hook_of(id).await.expect("a hook");
+    assert_eq!(off.disabled_because.as_deref(), Some("it failed"));
+    assert_eq!((store.commits() - before, notices().await), (1, 1));
+    hub.enable_hook(id).await.expect("enabled");
+    assert_eq!((store.commits() - before, notices().await), (2, 2));
 }
 
 #[tokio::test]

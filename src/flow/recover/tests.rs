@@ -200,6 +200,7 @@ async fn run_with_panic_in(call: &'static str, targets: u64) -> Fanout {
     let store = Arc::new(MemoryStore::new(BacklogLimits {
         entries: 10,
         bytes: 1_000,
+        events: 1_000,
     }));
     Arc::get_mut(&mut hub).expect("it does not run").store = Arc::clone(&store) as SharedStore;
     let receiver = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

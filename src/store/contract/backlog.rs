@@ -1,6 +1,8 @@
 //! The contract of backlogs: what waits, and what becomes of it.
 
 use super::*;
+use crate::domain::hook::HookId;
+use crate::store::Waiting;
 
 pub(super) async fn the_body_stays_as_long_as_somebody_waits(store: &dyn Store) {
     publish(store, 1).await;
@@ -48,9 +50,16 @@ pub(super) async fn a_backlog_begins_and_ends_with_its_entries(store: &dyn Store
         due: Timestamp(500),
         failures: 2,
         attempt: attempt(400),
+        rejected: None,
     };
     commit(store, vec![postpone]).await;
     assert_eq!(backlog().await, Some((500, 2, 2, 40)));
+    let rouse = Change::Rouse {
+        target: target(0, 1),
+        at: Timestamp(450),
+    };
+    commit(store, vec![rouse]).await;
+    assert_eq!(backlog().await, Some((450, 0, 2, 40)));
     let missing = store.missing(id(1), None, 9).await.expect("a page");
     assert_eq!(missing[0].last_attempt, Some(attempt(400)));
     assert_eq!(missing[0].state, MissingState::Backlog);
@@ -82,6 +91,38 @@ pub(super) async fn a_backlog_begins_and_ends_with_its_entries(store: &dyn Store
     assert_eq!(missing[0].state, MissingState::GivenUp);
 }
 
+pub(super) async fn who_was_rejected_waits_by_itself(store: &dyn Store) {
+    publish(store, 1).await;
+    publish(store, 2).await;
+    commit(store, vec![wait(1, 1, 10, None), wait(1, 2, 10, None)]).await;
+    let postpone = |rejected| Change::Postpone {
+        target: target(0, 1),
+        publication: id(1),
+        due: Timestamp(500),
+        failures: 0,
+        attempt: attempt(400),
+        rejected,
+    };
+    let alone = Waiting {
+        rejected: Some(rejected(400)),
+        ..waiting(1, 10)
+    };
+    // A later failure that says nothing of this very one leaves it as it is.
+    for rejected in [alone.rejected, None] {
+        commit(store, vec![postpone(rejected)]).await;
+        let queue = store.waiting(target(0, 1), 9).await.expect("a page");
+        assert_eq!(queue, [alone, waiting(2, 10)]);
+    }
+    let settle = Change::Settle {
+        target: target(0, 1),
+        publication: id(1),
+        at: Timestamp(510),
+    };
+    commit(store, vec![settle, postpone(alone.rejected)]).await;
+    let queue = store.waiting(target(0, 1), 9).await.expect("a page");
+    assert_eq!(queue, [waiting(2, 10)]);
+}
+
 pub(super) async fn over_the_limits_the_oldest_are_given_up(store: &dyn Store) {
     for n in 1..=6 {
         publish(store, n).await;
@@ -94,6 +135,8 @@ pub(super) async fn over_the_limits_the_oldest_are_given_up(store: &dyn Store) {
     commit(store, by_count).await;
     assert_eq!(waiting_for(1).await, [id(3), id(4), id(5)]);
     assert_eq!(tally(store, 1).await.given_up, 1);
+    assert_eq!(store.overflow(), [target(0, 1); 2]);
+    assert_eq!(store.overflow(), []);
 
     commit(store, vec![wait(2, 1, 500, None), wait(2, 2, 500, None)]).await;
     commit(store, vec![wait(2, 3, 501, None)]).await;
@@ -107,6 +150,23 @@ pub(super) async fn over_the_limits_the_oldest_are_given_up(store: &dyn Store) {
     assert_eq!(waiting_for(3).await, []);
     let job = store.job(JobId::Backlog(target(0, 3))).await;
     assert_eq!(job.expect("a read"), None);
+    assert_eq!(store.overflow(), [target(0, 2), target(0, 2), target(0, 3)]);
+
+    // For a hook more may wait, whatever their size.
+    let hook = HookId(1).target();
+    let for_hook = |n| Change::Wait {
+        target: hook,
+        callback: callback(1),
+        entry: waiting(n, 900),
+        due: Timestamp(9),
+        failed: None,
+    };
+    commit(store, (1..=4).map(for_hook).collect()).await;
+    assert_eq!(store.waiting(hook, 9).await.expect("a page").len(), 4);
+    assert_eq!(store.overflow(), []);
+    commit(store, vec![for_hook(5)]).await;
+    assert_eq!(store.waiting(hook, 9).await.expect("a page").len(), 4);
+    assert_eq!(store.overflow(), [hook]);
 }
 
 pub(super) async fn what_waits_for_an_ended_target_is_gone(store: &dyn Store) {
@@ -149,6 +209,7 @@ pub(super) async fn a_failed_attempt_counts_though_its_entry_was_given_up(store:
         due: Timestamp(500),
         failures: 2,
         attempt: attempt(400),
+        rejected: None,
     };
     commit(store, vec![give_up, postpone]).await;
     let job = store.job(JobId::Backlog(target(0, 1))).await;

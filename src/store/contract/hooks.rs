@@ -84,13 +84,14 @@ pub(super) async fn an_edited_hook_leaves_its_old_topics_and_source(store: &dyn 
     assert_eq!(hooks_of(store, 0).await, [hook_id(2)]);
     assert_eq!(hooks_of(store, 1).await, [hook_id(1)]);
 
-    // One that is not active is nobody's target, and stays in its source's list.
+    // One that is not active stays: what was accepted before is still for it.
     let idle = Hook {
         active: false,
+        inactive_since: Some(Timestamp(9)),
         ..hook(1, 1)
     };
     put(store, idle.clone(), &[1, 2]).await;
-    assert_eq!(targets(store, 2).await, []);
+    assert_eq!(targets(store, 2).await, both[..1]);
     assert_eq!(hooks_of(store, 1).await, [hook_id(1)]);
     let kept = store.hook(hook_id(1)).await.expect("a read");
     assert_eq!(kept, Some(idle));

@@ -111,6 +111,11 @@ fn backlog_changes() -> impl Strategy<Value = Change> {
             due: Timestamp(due),
             failures: 2,
             attempt: attempt(due),
+            rejected: (due % 2 == 0).then(|| rejected(due)),
+        }),
+        1 => (targets(), 0..9_u64).prop_map(|((topic, at), time)| Change::Rouse {
+            target: target(topic, at),
+            at: Timestamp(time),
         }),
         1 => whose().prop_map(|((topic, at), n)| Change::Lose {
             target: target(topic, at),

@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::super::{BacklogLimits, Change, SledStore, StoreOptions, Waiting};
+use super::super::{BacklogLimits, Change, Rejected, SledStore, StoreOptions, Waiting};
 use crate::domain::attempt::{Attempt, Failure, Outcome};
 use crate::domain::job::{Cursor, Deny, Fanout, Fetch, Job, Verify};
 use crate::domain::publication::Publication;
@@ -15,6 +15,7 @@ use crate::domain::value::{CallbackUrl, PublicationId, Secret, TargetId, Timesta
 pub const LIMITS: BacklogLimits = BacklogLimits {
     entries: 3,
     bytes: 1_000,
+    events: 4,
 };
 
 pub fn options() -> StoreOptions {
@@ -99,6 +100,15 @@ pub fn waiting(n: u8, size: u64) -> Waiting {
         publication: id(n),
         size,
         accepted_at: Timestamp(7),
+        rejected: None,
+    }
+}
+
+pub fn rejected(at: u64) -> Rejected {
+    Rejected {
+        at: Timestamp(at),
+        due: Timestamp(at + 10),
+        times: 2,
     }
 }
 

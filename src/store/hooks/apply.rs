@@ -42,10 +42,8 @@ pub(in crate::store) fn apply(rows: &mut Overlay, change: &HookChange) -> Result
 fn put_hook(rows: &mut Overlay, hook: &Hook, topics: &[TopicId]) -> Result<()> {
     let id = hook.id;
     take_off_index(rows, id)?;
-    if hook.active {
-        for topic in topics {
-            rows.put_bytes(&Key::HookOn(*topic, id.callback()), &[]);
-        }
+    for topic in topics {
+        rows.put_bytes(&Key::HookOn(*topic, id.callback()), &[]);
     }
     rows.put_bytes(&Key::HookOf(hook.source.id(), id), &[]);
     let row = HookRow {

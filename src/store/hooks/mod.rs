@@ -27,8 +27,8 @@ pub enum HookChange {
     /// A source is no longer declared. Its hooks and events stay: each ends by a change of its own.
     DropSource(SourceName),
 
-    /// A hook begins, or is edited. While it is active it is a target of each of these topics, and of no others; its events
-    /// must be normal (`EventPattern::normalise`), so that an event finds it once.
+    /// A hook begins, or is edited. It is a target of each of these topics, be it active or not, and of no others; its events must
+    /// be normal (`EventPattern::normalise`), so that an event finds it once.
     PutHook {
         /// The hook.
         hook: Hook,
@@ -36,7 +36,7 @@ pub enum HookChange {
         topics: Vec<TopicId>,
     },
     /// A hook ends, and all that is kept of it with it. What waits for it is `Gone` in its receipts. Its number is not given
-    /// to another one. It takes the deliveries in one go: who has many prunes them before, in steps.
+    /// to another one. It takes the deliveries, and what waits, in one go: who has many prunes them before, in steps.
     DropHook(HookId),
     /// How a hook fares; nothing if there is no such hook (any more).
     Health(HookId, HookHealth),
@@ -103,7 +103,7 @@ pub struct Raised {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HookRow {
     pub hook: Hook,
-    /// The topics in whose index it may stand.
+    /// The topics in whose index it stands.
     pub topics: Vec<TopicId>,
 }
 

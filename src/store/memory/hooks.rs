@@ -100,7 +100,7 @@ impl Hooks {
     pub fn on(&self, topic: TopicId) -> impl Iterator<Item = Hook> {
         let hooks = self.hooks.values();
         hooks
-            .filter(move |(hook, topics)| hook.active && topics.contains(&topic))
+            .filter(move |(_, topics)| topics.contains(&topic))
             .map(|(hook, _)| hook.clone())
     }
 

@@ -27,6 +27,7 @@ pub(super) struct State {
     pub waiting: BTreeMap<(TargetId, PublicationId), Waiting>,
     pub jobs: BTreeMap<JobId, Job>,
     pub hooks: Hooks,
+    pub overflow: Vec<TargetId>,
 }
 
 impl State {
@@ -142,14 +143,16 @@ impl State {
                             due,
                             failures,
                             attempt,
+                            rejected: None,
                         },
                         limits,
                     );
                 }
                 while let Some(Job::Backlog(job)) = self.jobs.get(&JobId::Backlog(target))
-                    && (job.entries > limits.entries || job.bytes > limits.bytes)
+                    && !limits.allow(job)
                 {
                     let oldest = self.waits_for(target)[0];
+                    self.overflow.push(target);
                     self.decide(target, oldest, MissingState::GivenUp);
                 }
             }
@@ -179,13 +182,23 @@ impl State {
                 due,
                 failures,
                 attempt,
+                rejected,
             } => {
+                if let Some(entry) = self.waiting.get_mut(&(target, publication)) {
+                    entry.rejected = rejected.or(entry.rejected);
+                }
                 if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
                     job.due = due;
                     job.failures = failures;
                 }
                 if let Some(missing) = self.missing.get_mut(&(publication, target)) {
                     missing.last_attempt = Some(attempt);
+                }
+            }
+            Change::Rouse { target, at } => {
+                if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
+                    job.due = at;
+                    job.failures = 0;
                 }
             }
             Change::Lose {

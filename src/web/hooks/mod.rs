@@ -160,7 +160,7 @@ async fn switch(site: &Site, call: &Call, id: &str, on: bool) -> Result<Answer, 
     let hook = find(site, call, id, Role::Manager).await?;
     let hook = match on {
         true => site.hub.enable_hook(hook.id).await?,
-        false => site.hub.disable_hook(hook.id, None).await?,
+        false => site.hub.disable_hook(hook.id).await?,
     };
     shown_as(site, hook, Showing::Masked).await
 }

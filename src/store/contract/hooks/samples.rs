@@ -86,6 +86,7 @@ pub fn full_hook(n: u8) -> Hook {
         signing: Signing::Both,
         signing_key: Some([7; 32]),
         active: false,
+        inactive_since: Some(Timestamp(5)),
         disabled_because: Some("it failed for days".to_owned()),
         template: Some("{\"text\":\"{{object.id}}\"}".to_owned()),
         type_key: true,

@@ -1,4 +1,4 @@
-//! What format 2 added: the webhooks.
+//! What format 2 added: the webhooks; and what format 3 did: when they were disabled, and what they reject.
 
 use bytes::Bytes;
 
@@ -9,8 +9,9 @@ use crate::domain::replay::{Progress, Replay};
 use crate::domain::source::{Dialect, Source};
 use crate::domain::token::{Role, Token};
 use crate::domain::value::Timestamp;
+use crate::store::Waiting;
 use crate::store::contract::hooks::samples::*;
-use crate::store::contract::samples::{id, topic_url};
+use crate::store::contract::samples::{id, rejected, topic_url, waiting};
 use crate::store::hooks::HookRow;
 use crate::store::journal::Journaled;
 use crate::store::key::Key;
@@ -120,6 +121,33 @@ pub(super) fn samples() -> Vec<Row> {
         let name = format!("dialect-delivery-{}", delivery.id);
         let key = Key::Delivery(delivery.hook, delivery.id);
         row(&name, key, Box::new(delivery));
+    }
+    rows
+}
+
+/// What format 3 added.
+pub(super) fn patience() -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut row = |name: &str, key, sample| rows.push((name.to_owned(), key, sample));
+    for (name, hook) in [
+        ("plain-hook", hook(1, 0)),
+        ("idle-hook", full_hook(2)),
+        ("service-hook", service_hook(3)),
+    ] {
+        let topics = vec![topic_url(0).id(), topic_url(1).id()];
+        let key = Key::Hook(hook.id);
+        row(name, key, Box::new(HookRow { hook, topics }));
+    }
+    let alone = Waiting {
+        rejected: Some(rejected(1_790_000_000_000)),
+        ..waiting(1, 70_000)
+    };
+    for (name, entry) in [
+        ("waiting-in-line", waiting(1, 70_000)),
+        ("waiting-alone", alone),
+    ] {
+        let key = Key::Waiting(hook_id(1).target(), id(1));
+        row(name, key, Box::new(entry));
     }
     rows
 }

@@ -1,0 +1,98 @@
+//! How the diary judges hooks: which failures count. In: attempts with their times. Out: the hook, disabled or not.
+
+use tempfile::TempDir;
+
+use super::super::clock::new_publication_id;
+use super::super::tests::hub;
+use super::*;
+use crate::domain::attempt::{Attempt, Outcome};
+use crate::domain::delivery::{Request, RequestBody};
+use crate::domain::event::{EventName, EventPattern};
+use crate::domain::hook::{ContentType, Receiver as HookReceiver};
+use crate::domain::source::{Dialect, Source, SourceName};
+use crate::domain::value::CallbackUrl;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// An active hook that is active since then.
+async fn hook(hub: &Hub, active_since: Timestamp) -> Hook {
+    let source = Source {
+        name: SourceName::parse("social").expect("a name"),
+        dialect: Dialect::Websub,
+        events: Vec::new(),
+        private: false,
+        inbound_secret: None,
+        created_at: Timestamp(1),
+    };
+    let url = CallbackUrl::parse("https://r.example/").expect("a URL");
+    let receiver = HookReceiver::Web {
+        url: url.clone(),
+        content_type: ContentType::Json,
+    };
+    let hook = Hook {
+        id: HookId(1),
+        active_since,
+        ..Hook::plain(&source, vec![EventPattern::All], receiver, url)
+    };
+    let put = HookChange::PutHook {
+        hook: hook.clone(),
+        topics: Vec::new(),
+    };
+    hub.store.commit(vec![put.into()]).await.expect("a commit");
+    hook
+}
+
+fn failed(hook: &Hook, at: Timestamp) -> Note {
+    let attempt = Attempt {
+        at,
+        millis: 1,
+        outcome: Outcome::Answered {
+            status: 500,
+            retry_after: None,
+            excerpt: String::new(),
+        },
+    };
+    Note {
+        delivery: Delivery {
+            id: DeliveryId::bound(at),
+            hook: hook.id,
+            publication: new_publication_id(),
+            event: EventName::parse("made").expect("a name"),
+            attempt,
+            redelivery: false,
+            request: Request {
+                method: "POST".to_owned(),
+                url: hook.endpoint.to_string(),
+                headers: Vec::new(),
+                body: RequestBody::Own,
+            },
+            response_headers: Vec::new(),
+        },
+        body: Bytes::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_failed_before_a_hook_was_enabled_does_not_disable_it() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    hub.declare_own_source().await.expect("declared");
+    let now = hub.clock.now();
+    let enabled = hook(&hub, now.minus(10 * DAY)).await;
+    let mut standings = HashMap::new();
+    let mut write = async |at| {
+        let mut entries = vec![failed(&enabled, at)];
+        let written = hub.write_entries(&mut entries, &mut standings).await;
+        written.expect("written");
+        let hook = hub.store.hook(enabled.id).await.expect("a read");
+        hook.expect("it is there").active
+    };
+    // It was disabled and enabled a day later. Nothing came for ten days.
+    assert!(write(now.minus(11 * DAY)).await);
+    assert!(write(now.minus(3 * DAY)).await, "the first since then");
+    assert!(write(now.minus(DAY)).await);
+    let health = hub.store.health(enabled.id).await.expect("a read");
+    assert_eq!(health.failing_since, Some(now.minus(3 * DAY)));
+    assert!(!write(now).await, "three days of failures");
+    hub.store.close().await.expect("closed");
+}
