@@ -252,6 +252,11 @@ impl Hook {
         is_active_since || self.inactive_since.is_some_and(until_the_pause)
     }
 
+    /// Whether an event may go to it right away: it is active, and asks for neither an order nor a rate.
+    pub fn goes_at_once(&self) -> bool {
+        self.active && !self.ordered && self.rate.is_none()
+    }
+
     /// Whether others may pass an event with which such an attempt failed: it asks for no order, and its receiver does not want this
     /// very event.
     pub fn lets_pass(&self, attempt: &Attempt) -> bool {

@@ -104,10 +104,10 @@ impl Hub {
         }
         let mut due = due_now(&target, &fresh, now);
         if due.is_empty() && fresh.len() == PAGE {
-            fresh = self.store.waiting(id, ALONE).await?;
+            fresh = self.store.waiting(id, ALONE + 1).await?;
             due = due_now(&target, &fresh, now);
         }
-        if due.is_empty() && fresh.len() == ALONE {
+        if due.is_empty() && fresh.len() > ALONE {
             // Behind them there may be others.
             self.give_up(id, &fresh[..EXCESS]).await?;
             return Ok(ControlFlow::Continue(()));
@@ -163,6 +163,11 @@ impl Hub {
         };
         let edited = match target.hook() {
             Some(hook) => match self.hook_for(hook.id, give_up_at).await? {
+                // From now on in order, or no longer: what is under way goes by how it was.
+                Some(now) if now.ordered != hook.ordered => {
+                    self.knock(target.id, self.clock.now());
+                    return Ok(Left::Everything);
+                }
                 Some(hook) => Some(Target::from(hook)),
                 None => return Ok(Left::Everything),
             },
@@ -288,7 +293,9 @@ impl Hub {
             return Ok(false);
         };
         let hook = self.store.hook(hook.id).await?;
-        Ok(hook.is_some_and(|hook| hook.updated_at > at))
+        // A clock that was set back does not make an edit come again and again.
+        let now = self.clock.now();
+        Ok(hook.is_some_and(|hook| hook.updated_at > at && hook.updated_at <= now))
     }
 
     /// A hook as it stands now, if it may be sent something now; if not, it is arranged when to look again.

@@ -86,11 +86,12 @@ impl Dispatch {
         {
             self.carrier.send(vec![call], place);
         } else {
+            self.since.get_or_insert_with(Instant::now);
             self.aside.push(call);
-            let since = *self.since.get_or_insert_with(Instant::now);
-            if self.aside.len() >= MANY || since.elapsed() >= COURTESY {
-                self.send_aside().await;
-            }
+        }
+        let waited = |since: Instant| since.elapsed() >= COURTESY;
+        if self.aside.len() >= MANY || self.since.is_some_and(waited) {
+            self.send_aside().await;
         }
     }
 
@@ -100,6 +101,7 @@ impl Dispatch {
             .into_iter()
             .partition(|call: &Call| call.gate.is_known());
         self.aside = aside;
+        self.since.take_if(|_| self.aside.is_empty());
         self.round.extend::<Vec<Call>>(known);
         while !self.round.is_empty() {
             // They stay here until there is a place: whoever drops this ends their turns.
@@ -200,6 +202,22 @@ mod tests {
         dispatch.send_known().await;
         assert_eq!(dispatch.calls().count(), 0);
         hub.store.close().await.expect("closed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_stands_aside_waits_for_a_second_however_many_known_ones_come() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        let mut dispatch = dispatch(&hub).await;
+        for call in calls(&hub, "http://127.0.0.1:9", 2) {
+            dispatch.add(call).await;
+        }
+        assert_eq!(dispatch.calls().count(), 1);
+        tokio::time::advance(COURTESY).await;
+        let known = calls(&hub, "http://127.0.0.1:10", 1).remove(0);
+        answers(&hub, &known);
+        dispatch.add(known).await;
+        assert_eq!(dispatch.calls().count(), 0);
     }
 
     #[tokio::test]

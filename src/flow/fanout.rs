@@ -213,7 +213,7 @@ impl Run {
         let (in_turn, due) = match target.hook() {
             Some(hook) if !self.carrier.concerns(hook) => return None,
             // Its backlog is the only way that keeps its order, or its rate; and there it waits for one who was disabled since.
-            Some(hook) if hook.ordered || hook.rate.is_some() || !hook.active => {
+            Some(hook) if !hook.goes_at_once() => {
                 self.hub.turns.announce(target.id);
                 (false, Some(now))
             }

@@ -143,7 +143,9 @@ impl Gates {
                 jitter(),
             )
         } else {
-            gate.learn(took);
+            if !outcome.blames_origin() {
+                gate.learn(took);
+            }
             circuit.succeeded()
         };
     }

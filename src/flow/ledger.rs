@@ -11,7 +11,7 @@ use crate::domain::receipt::Tally;
 use crate::domain::value::{TargetId, Timestamp};
 
 /// So many deliveries of one fan-out may be open. A checkpoint lists them, at 16 bytes each, and must not become a large value.
-const OPEN: usize = 4_000;
+const OPEN: usize = 3_900;
 
 /// How far a fan-out's deliveries have come.
 pub(super) struct Ledger {

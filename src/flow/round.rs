@@ -167,7 +167,7 @@ impl Carrier {
         // A hook as it stands now: it may have been edited or disabled since it was visited.
         let edited = match target.hook() {
             Some(hook) => match hub.at_last(|| hub.store.hook(hook.id)).await {
-                Some(Some(hook)) if hook.active => Some(Target::from(hook)),
+                Some(Some(hook)) if hook.goes_at_once() => Some(Target::from(hook)),
                 _ => {
                     go_ahead();
                     return self.carry_later(target, hub.clock.now(), None).await;
@@ -235,8 +235,14 @@ impl Carrier {
     async fn keep_for(&self, hook: &Hook, target: &Target, attempt: Attempt) -> Landing {
         let hub = &self.hub;
         let due = hub.clock.now().plus(hub.retry_delay(1, None));
-        let off = hub.at_last(|| hub.switch_off(hook.id, GONE)).await;
-        match off {
+        // What a receiver says of a hook as it was says nothing of it as it is.
+        let off = hub.at_last(|| async {
+            match hub.is_edited_since(target, attempt.at).await? {
+                true => Ok(()),
+                false => hub.switch_off(hook.id, GONE).await,
+            }
+        });
+        match off.await {
             Some(()) => self.carry_later(target, due, Some((attempt, 1))).await,
             None => Landing::Open,
         }

@@ -234,7 +234,11 @@ async fn rejecting(hub: &Hub, receiver: &TcpListener, rejected: usize) -> Target
 
 #[tokio::test]
 async fn of_too_many_that_were_rejected_the_oldest_are_given_up_so_that_others_pass() {
-    for (rejected, left) in [(PAGE + 1, PAGE + 1), (ALONE, ALONE - EXCESS)] {
+    for (rejected, left) in [
+        (PAGE + 1, PAGE + 1),
+        (ALONE, ALONE),
+        (ALONE + 1, ALONE + 1 - EXCESS),
+    ] {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub_with(&folder, Settings::default());
         let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
