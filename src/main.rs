@@ -2,18 +2,21 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use fanfare::cli::Cli;
+use anstyle::{AnsiColor, Style};
+use fanfare::cli;
+
+/// Who speaks, when something has failed.
+const RED: Style = AnsiColor::Red.on_default().bold();
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match fanfare::cli::run(Cli::parse()) {
+    match cli::run(cli::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("fanfare: {error:#}");
-            ExitCode::FAILURE
+            anstream::eprintln!("{RED}fanfare:{RED:#} {error:#}");
+            cli::code(&error)
         }
     }
 }

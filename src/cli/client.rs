@@ -10,6 +10,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use url::Url;
 
+use super::exit::Failure;
 use crate::app::PRODUCT;
 use crate::domain::notation;
 use crate::domain::value::{CallbackUrl, TopicUrl};
@@ -120,7 +121,9 @@ impl Answer {
 }
 
 async fn exchange(url: &Url, request: RequestBuilder) -> anyhow::Result<Answer> {
-    let no_answer = |error: reqwest::Error| anyhow!("no answer from {url}: {}", deepest(&error));
+    let no_answer = |error: reqwest::Error| {
+        Failure::unreachable(format!("no answer from {url}: {}", deepest(&error)))
+    };
     let mut response = request.send().await.map_err(no_answer)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(no_answer)? {

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::hooks::members;
-use super::remote::{Remote, RemoteArgs, cell, table};
+use super::remote::{Remote, RemoteArgs};
+use super::table::{cell, each, members, table};
 
 pub const EXAMPLE: &str = "\
 Examples:
@@ -68,7 +68,7 @@ pub async fn run(args: &DeliveriesArgs) -> anyhow::Result<ExitCode> {
             let path = format!("api/v1/hooks/{hook}/deliveries?limit={limit}{status}");
             let remote = Remote::new(remote)?;
             let page = remote.ask(Method::GET, &path, None).await?;
-            remote.show(&page["items"], || listed(&page["items"]))?;
+            remote.show_table(&page["items"], || listed(&page["items"]))?;
         }
         Verb::Show(one) => {
             let remote = Remote::new(&one.remote)?;
@@ -89,7 +89,7 @@ pub async fn run(args: &DeliveriesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn listed(items: &Value) -> String {
-    let rows = items.as_array().into_iter().flatten().map(|item| {
+    let rows = each(items).map(|item| {
         let answer = match item["status"].is_null() {
             true => &item["failure"],
             false => &item["status"],

@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, LINK};
 use url::Url;
 
 use super::client::{self, Client};
+use super::exit::Failure;
 use super::say;
 use crate::domain::discovery;
 use crate::domain::value::TopicUrl;
@@ -68,7 +69,8 @@ pub async fn discover(client: &Client, topic: &TopicUrl) -> anyhow::Result<Found
     let url = topic.fetchable().context("the topic is not a URL")?;
     let answer = client.get(&url, None).await?;
     if !answer.status.is_success() {
-        bail!("{topic} cannot be fetched: {}", answer.in_words());
+        let words = format!("{topic} cannot be fetched: {}", answer.in_words());
+        bail!(Failure::refused(answer.status, words));
     }
     let content_type = answer.headers.get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| Some(value.to_str().ok()?.to_owned()));

@@ -8,7 +8,8 @@ use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::publish::read;
-use super::remote::{Remote, RemoteArgs, cell};
+use super::remote::{Remote, RemoteArgs};
+use super::table::cell;
 use crate::domain::event::EventName;
 use crate::domain::source::SourceName;
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use self::fields::Fields;
 use self::preview::PreviewArgs;
-use super::remote::{Remote, RemoteArgs, cell, table};
+use super::remote::{Remote, RemoteArgs};
+use super::table::{cell, each, members, table};
 use crate::domain::source::SourceName;
 
 pub const EXAMPLE: &str = "\
@@ -21,7 +22,13 @@ Examples:
   fanfare hooks preview social https://you.example/hook --event 'report.*' --template body.txt
   fanfare hooks edit 3 --ordered --rate 10
   fanfare hooks edit 3 --rate 0 --template '' --secret ''
-  fanfare hooks disable 3";
+  fanfare hooks disable 3
+  fanfare hooks enable 3
+  fanfare hooks list --source social
+  fanfare hooks show 3 --json
+  fanfare hooks rotate 3
+  fanfare hooks ping 3
+  fanfare hooks remove 3";
 
 #[derive(Args, Debug)]
 pub struct HooksArgs {
@@ -143,8 +150,8 @@ async fn list(source: Option<&SourceName>, remote: &RemoteArgs) -> anyhow::Resul
         |source| format!("api/v1/hooks?source={source}"),
     );
     let hooks = Value::Array(remote.list(&path).await?);
-    remote.show(&hooks, || {
-        let rows = hooks.as_array().into_iter().flatten().map(|hook| {
+    remote.show_table(&hooks, || {
+        let rows = each(&hooks).map(|hook| {
             let to = match hook["url"].is_null() {
                 true => &hook["name"],
                 false => &hook["url"],
@@ -225,12 +232,4 @@ impl OneArgs {
 /// The secret of a hook, for the only time.
 fn kept(secret: &str) -> String {
     format!("secret: {secret}\n\nKeep it: it is not shown again.\n")
-}
-
-/// Each member on a line of its own.
-pub fn members(value: &Value) -> String {
-    let members = value.as_object().into_iter().flatten();
-    members
-        .map(|(name, value)| format!("{name}: {}\n", cell(value)))
-        .collect()
 }

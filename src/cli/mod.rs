@@ -1,13 +1,14 @@
-//! The verbs of the `fanfare` binary. In: the parsed command line. Out: what the verb prints, and its exit code: 0 done,
-//! 1 it failed, 2 the command line itself is wrong.
+//! The verbs of the `fanfare` binary. In: the parsed command line. Out: what the verb prints, and its exit code (`exit`).
 
 pub mod check;
 mod client;
 mod deliveries;
 mod discover;
 mod events;
+mod exit;
 mod hooks;
 mod listen;
+mod manual;
 mod publish;
 mod remote;
 mod replay;
@@ -16,13 +17,18 @@ mod serve;
 mod signals;
 mod sources;
 mod subscribe;
+mod subscriptions;
+mod table;
 mod tokens;
+mod topics;
 mod transfer;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
+
+pub use self::exit::code;
 
 const SERVE_EXAMPLE: &str = "\
 Example:
@@ -42,8 +48,6 @@ What it prints is itself a config.toml; secrets are masked.";
     name = "fanfare",
     version,
     about = "A WebSub / PubSubHubbub hub in one binary, and the tools to talk to any hub.",
-    after_help = "Start a hub with `fanfare serve`; it prints what to try next.\n\
-                  `fanfare help VERB` shows an example for each verb.",
     max_term_width = 100
 )]
 pub struct Cli {
@@ -51,8 +55,7 @@ pub struct Cli {
     verb: Verb,
 }
 
-/// What can be done. The first two are about a hub of one's own, the next five speak to any hub, the seven after them
-/// keep one that runs, the last two move the data of a hub that is stopped.
+/// What can be done; `manual` puts it under headings.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the hub
@@ -76,6 +79,12 @@ enum Verb {
     /// Subscribe, and print every update that arrives with its signature checked
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::ListenArgs),
+    /// Show the topics of a hub, and have it fetch some now
+    #[command(after_help = topics::EXAMPLE)]
+    Topics(topics::TopicsArgs),
+    /// Show who subscribes to a hub, and end subscriptions
+    #[command(after_help = subscriptions::EXAMPLE)]
+    Subscriptions(subscriptions::SubscriptionsArgs),
     /// Show, declare and drop the sources of a hub
     #[command(after_help = sources::EXAMPLE)]
     Sources(sources::SourcesArgs),
@@ -103,6 +112,18 @@ enum Verb {
     /// Read subscriptions from JSON lines into a stopped hub
     #[command(after_help = transfer::IMPORT_EXAMPLE)]
     Import(transfer::ImportArgs),
+    /// Print the script with which a shell completes verbs and flags
+    #[command(after_help = manual::COMPLETIONS_EXAMPLE)]
+    Completions(manual::CompletionsArgs),
+    /// Print the manual as pages for man
+    #[command(after_help = manual::MAN_EXAMPLE)]
+    Man(manual::ManArgs),
+}
+
+/// Reads the command line; what is wrong with it, and help that is asked for, ends the process.
+pub fn parse() -> Cli {
+    let matches = manual::command().get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
 /// Runs one verb to its end.
@@ -125,6 +146,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Unsubscribe(args) => subscribe::unsubscribe(&args).await,
             Verb::Publish(args) => publish::run(&args).await,
             Verb::Listen(args) => listen::run(&args).await,
+            Verb::Topics(args) => topics::run(&args).await,
+            Verb::Subscriptions(args) => subscriptions::run(&args).await,
             Verb::Sources(args) => sources::run(&args).await,
             Verb::Events(args) => events::run(&args).await,
             Verb::Tokens(args) => tokens::run(&args).await,
@@ -134,6 +157,8 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Replays(args) => replays::run(&args).await,
             Verb::Export(args) => transfer::export(&args).await,
             Verb::Import(args) => transfer::import(&args).await,
+            Verb::Completions(args) => manual::completions(&args),
+            Verb::Man(args) => manual::man(&args),
         }
     })
 }
@@ -143,16 +168,4 @@ fn say(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::Cli;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
 }

@@ -1,7 +1,7 @@
 //! `fanfare publish`: topics that have changed in, or new content of one topic; a ping (HUB-79) or the content goes to the
 //! hub, and its answer, with the receipt where the hub gives one, comes out.
 
-mod receipt;
+pub mod receipt;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use url::Url;
 
 use super::client::{self, Answer, Client};
 use super::discover::{discover, place};
+use super::exit::Failure;
 use super::say;
 use crate::domain::value::TopicUrl;
 use crate::domain::{link, notation};
@@ -74,7 +75,10 @@ pub async fn run(args: &PublishArgs) -> anyhow::Result<ExitCode> {
         say(&text)?;
         match (receipt, args.wait) {
             (Some(receipt), Some(most)) => {
-                receipt::wait(&client, &receipt, args.token.as_deref(), most).await?;
+                let token = args.token.as_deref();
+                let settled = receipt::settled(&client, &receipt, token, most).await?;
+                say(&settled.in_words())?;
+                settled.into_result()?;
             }
             (None, Some(_)) => bail!("{} gives no receipt to wait for", answer.url),
             (_, None) => {}
@@ -103,19 +107,27 @@ async fn ping(client: &Client, args: &PublishArgs) -> anyhow::Result<Vec<Answer>
     }
     let mut answers = Vec::new();
     for (hub, topics) in pings {
-        let mut form = vec![("hub.mode", "publish")];
-        form.extend(topics.iter().map(|topic| ("hub.url", topic.as_str())));
-        answers.push(accepted(client.post_form(&hub, &form).await?)?);
+        answers.push(announce(client, &hub, &topics).await?);
     }
     Ok(answers)
 }
 
+/// Tells a hub that topics have changed.
+///
+/// # Errors
+/// If there is no answer, or a refusal.
+pub async fn announce(client: &Client, hub: &Url, topics: &[&TopicUrl]) -> anyhow::Result<Answer> {
+    let mut form = vec![("hub.mode", "publish")];
+    form.extend(topics.iter().map(|topic| ("hub.url", topic.as_str())));
+    accepted(client.post_form(hub, &form).await?)
+}
+
 async fn push(client: &Client, args: &PublishArgs, file: &Path) -> anyhow::Result<Answer> {
     let [topic] = args.topics.as_slice() else {
-        bail!(
+        bail!(Failure::usage(format!(
             "--content is the content of one topic; {} are named",
             args.topics.len()
-        );
+        )));
     };
     let content = read(file)?;
     let place = place(client, args.hub.as_ref(), topic).await?;
@@ -130,7 +142,8 @@ async fn push(client: &Client, args: &PublishArgs, file: &Path) -> anyhow::Resul
     let token = args.token.as_deref();
     let answer = client.post(&endpoint, headers, token, content).await?;
     if answer.status.as_u16() == 401 && token.is_none() {
-        bail!("{endpoint} wants a token; give one with --token or in FANFARE_TOKEN");
+        let words = format!("{endpoint} wants a token; give one with --token or in FANFARE_TOKEN");
+        bail!(Failure::refused(answer.status, words));
     }
     accepted(answer)
 }
@@ -139,7 +152,8 @@ fn accepted(answer: Answer) -> anyhow::Result<Answer> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    bail!("{} refused: {}", answer.url, answer.in_words())
+    let words = format!("{} refused: {}", answer.url, answer.in_words());
+    bail!(Failure::refused(answer.status, words))
 }
 
 /// Reads a file; `-` is standard input.
@@ -155,7 +169,7 @@ pub fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Reads an argument that is a topic. A duration is meant for `--wait`, whose value is optional and so cannot stand apart.
-fn topic(text: &str) -> Result<TopicUrl, String> {
+pub fn topic(text: &str) -> Result<TopicUrl, String> {
     match notation::parse_duration(text) {
         Ok(_) => Err(format!(
             "a topic is a URL; to wait for at most {text}, write --wait={text}"

@@ -1,6 +1,9 @@
 //! The API of a hub that runs, as the verbs that keep it use it. In: where the hub is, a token, a request. Out: the answer's JSON, or
-//! what the hub said against it; and tables for people.
+//! what the hub said against it.
 
+use std::io::Write as _;
+
+use anstyle::Style;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use reqwest::Method;
@@ -9,24 +12,31 @@ use serde_json::Value;
 use url::Url;
 
 use super::client::{self, Answer, Client};
+use super::exit::Failure;
 use super::say;
+
+/// What stands above the rows of a table.
+const HEAD: Style = Style::new().bold();
+/// Items that a hub gives at once.
+const PAGE_MAX: usize = 1000;
 
 /// Where the hub is, and who asks.
 #[derive(Args, Debug)]
 pub struct RemoteArgs {
     /// The hub
-    #[arg(long, value_name = "URL", env = "FANFARE_URL", hide_env_values = true,
+    #[arg(long, value_name = "URL", help_heading = "The hub", env = "FANFARE_URL", hide_env_values = true,
           default_value = "http://127.0.0.1:8080/", value_parser = client::hub)]
     url: Url,
     /// A token of the hub; its administrator's, where a token for less does not do
     #[arg(
         long,
         value_name = "TOKEN",
+        help_heading = "The hub",
         env = "FANFARE_TOKEN",
         hide_env_values = true
     )]
     token: Option<String>,
-    /// Print the hub's JSON
+    /// Print the hub's JSON, for programs
     #[arg(long)]
     json: bool,
 }
@@ -79,10 +89,12 @@ impl<'a> Remote<'a> {
             .send(method, &url, headers, token, content)
             .await?;
         if answer.status.as_u16() == 401 && token.is_none() {
-            bail!("{url} wants a token; give one with --token or in FANFARE_TOKEN");
+            let words = format!("{url} wants a token; give one with --token or in FANFARE_TOKEN");
+            bail!(Failure::refused(answer.status, words));
         }
         if !answer.status.is_success() {
-            bail!("{url} refused: {}", reason(&answer));
+            let words = format!("{url} refused: {}", reason(&answer));
+            bail!(Failure::refused(answer.status, words));
         }
         if answer.body.is_empty() {
             return Ok(Value::Null);
@@ -96,23 +108,83 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// As `ask`.
     pub async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+        Ok(self.first(path, usize::MAX).await?.0)
+    }
+
+    /// The first items of a list, `most` at most, and whether there may be more; `path` may have a query.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn first(&self, path: &str, most: usize) -> anyhow::Result<(Vec<Value>, bool)> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let query = after.map_or_else(String::new, |after| {
-                let start = if path.contains('?') { "&" } else { "?" };
-                let mut query = url::form_urlencoded::Serializer::for_suffix(start.to_owned(), 1);
-                query.append_pair("after", &after).finish()
-            });
-            let page = self
-                .ask(Method::GET, &format!("{path}{query}"), None)
-                .await?;
-            items.extend(page["items"].as_array().cloned().unwrap_or_default());
+            let limit = PAGE_MAX.min(most - items.len());
+            let start = if path.contains('?') { '&' } else { '?' };
+            let mut path = format!("{path}{start}limit={limit}");
+            if let Some(after) = after {
+                path += "&after=";
+                path.extend(url::form_urlencoded::byte_serialize(after.as_bytes()));
+            }
+            let mut page = self.ask(Method::GET, &path, None).await?;
+            if let Value::Array(found) = page["items"].take() {
+                items.extend(found);
+            }
             match page["next"].as_str() {
+                Some(_) if items.len() >= most => return Ok((items, true)),
                 Some(next) => after = Some(next.to_owned()),
-                None => return Ok(items),
+                None => return Ok((items, false)),
             }
         }
+    }
+
+    /// Prints the first items of a list as `first` gives them, and says on standard error if that is not all.
+    ///
+    /// # Errors
+    /// As `ask`; or if nobody reads standard output.
+    pub async fn show_first(
+        &self,
+        path: &str,
+        most: usize,
+        table: impl FnOnce(&Value) -> String,
+    ) -> anyhow::Result<()> {
+        let (items, has_more) = self.first(path, most).await?;
+        let items = Value::Array(items);
+        self.show_table(&items, || table(&items))?;
+        if has_more {
+            anstream::eprintln!("these are the first {most}; --limit shows more");
+        }
+        Ok(())
+    }
+
+    /// Prints a list: as JSON if that is wanted, else as a table, its head bold where a terminal shows that.
+    ///
+    /// # Errors
+    /// If nobody reads standard output.
+    pub fn show_table(&self, list: &Value, table: impl FnOnce() -> String) -> anyhow::Result<()> {
+        if self.args.json {
+            return Ok(say(&format!("{list}\n"))?);
+        }
+        let text = client::printable(&table());
+        let (head, rows) = text.split_once('\n').unwrap_or((&text, ""));
+        let mut out = anstream::stdout().lock();
+        write!(out, "{HEAD}{head}{HEAD:#}\n{rows}")?;
+        Ok(out.flush()?)
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> &Url {
+        &self.args.url
+    }
+
+    /// Who asks.
+    pub fn token(&self) -> Option<&str> {
+        self.args.token.as_deref()
+    }
+
+    /// How it is spoken to.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Prints what was asked for: as JSON if that is wanted, else in words.
@@ -147,59 +219,16 @@ fn reason(answer: &Answer) -> String {
     }
 }
 
-/// Rows under a head, in columns that are as wide as what stands in them.
-pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let head = head.map(str::to_owned);
-    let width = |at: usize| {
-        let cells = std::iter::once(&head).chain(rows);
-        cells.map(|row| row[at].chars().count()).max().unwrap_or(0)
-    };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in std::iter::once(&head).chain(rows) {
-        let cells = row.iter().zip(widths);
-        let line: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        text += line.join("  ").trim_end();
-        text.push('\n');
+/// A path with those of the parameters that were given.
+pub fn with_query(path: &str, parameters: &[(&str, Option<&str>)]) -> String {
+    let given = parameters.iter().copied();
+    let given: Vec<_> = given
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    if given.is_empty() {
+        return path.to_owned();
     }
-    text
-}
-
-/// A text, or a list of them, or nothing, for a cell of a table.
-pub fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(items) if items.is_empty() => "-".to_owned(),
-        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_table_is_as_wide_as_what_stands_in_it() {
-        let rows = [["a", "longer"], ["äöü", ""]].map(|row| row.map(str::to_owned));
-        assert_eq!(table(["n", "b"], &rows), "n    b\na    longer\näöü\n");
-        assert_eq!(table(["n", "b"], &[]), "n  b\n");
-    }
-
-    #[test]
-    fn a_cell_is_short() {
-        for (value, text) in [
-            (json!(null), "-"),
-            (json!([]), "-"),
-            (json!(["a", "b"]), "a,b"),
-            (json!(true), "true"),
-        ] {
-            assert_eq!(cell(&value), text);
-        }
-    }
+    let mut query =
+        url::form_urlencoded::Serializer::for_suffix(format!("{path}?"), path.len() + 1);
+    query.extend_pairs(given).finish()
 }

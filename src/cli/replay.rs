@@ -7,7 +7,8 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::remote::{Remote, RemoteArgs, cell};
+use super::remote::{Remote, RemoteArgs};
+use super::table::cell;
 
 pub const EXAMPLE: &str = "\
 Examples:

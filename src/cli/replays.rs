@@ -7,8 +7,9 @@ use reqwest::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::remote::{Remote, RemoteArgs, cell, table};
+use super::remote::{Remote, RemoteArgs};
 use super::replay::in_words;
+use super::table::{cell, each, table};
 
 pub const EXAMPLE: &str = "\
 Examples:
@@ -49,7 +50,7 @@ pub async fn run(args: &ReplaysArgs) -> anyhow::Result<ExitCode> {
             let remote = Remote::new(remote)?;
             let replays = remote.list(&format!("api/v1/hooks/{hook}/replays")).await?;
             let replays = Value::Array(replays);
-            remote.show(&replays, || listed(&replays))?;
+            remote.show_table(&replays, || listed(&replays))?;
         }
         Verb::Stop { id, remote } => {
             let remote = Remote::new(remote)?;
@@ -80,7 +81,7 @@ fn listed(replays: &Value) -> String {
         "DELIVERED",
         "FAILED",
     ];
-    let rows = replays.as_array().into_iter().flatten();
+    let rows = each(replays);
     let rows: Vec<_> = rows
         .map(|replay| MEMBERS.map(|member| cell(&replay[member])))
         .collect();

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::remote::{Remote, RemoteArgs, cell, table};
+use super::remote::{Remote, RemoteArgs};
+use super::table::{cell, each, table};
 use crate::domain::event::EventName;
 use crate::domain::source::{Dialect, SourceName};
 
@@ -15,7 +16,8 @@ Examples:
   fanfare sources add social --dialect mastodon --private
   fanfare sources add blog --event post.published --event post.removed
   fanfare sources add octocat/hello-world --dialect socialgateway --inbound-secret \"$SECRET\"
-  fanfare sources list";
+  fanfare sources list
+  fanfare sources remove blog";
 
 #[derive(Args, Debug)]
 pub struct SourcesArgs {
@@ -83,8 +85,8 @@ pub async fn run(args: &SourcesArgs) -> anyhow::Result<ExitCode> {
 async fn list(remote: &RemoteArgs) -> anyhow::Result<()> {
     let remote = Remote::new(remote)?;
     let sources = Value::Array(remote.list("api/v1/sources").await?);
-    remote.show(&sources, || {
-        let rows = sources.as_array().into_iter().flatten().map(|source| {
+    remote.show_table(&sources, || {
+        let rows = each(&sources).map(|source| {
             let secret = match source["inbound_secret"].is_null() {
                 true => "-",
                 false => "signed",

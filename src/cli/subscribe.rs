@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use super::client::{self, Answer, Client};
 use super::discover::{Place, place};
+use super::exit::Failure;
 use super::say;
 use crate::domain::signature::Method;
 use crate::domain::subscription::Mode;
@@ -169,7 +170,8 @@ impl Wish<'_> {
             }
             _ => "",
         };
-        bail!("{} refused: {}{hint}", place.hub, answer.in_words())
+        let words = format!("{} refused: {}{hint}", place.hub, answer.in_words());
+        bail!(Failure::refused(answer.status, words))
     }
 
     fn granted(&self, place: &Place, answer: &Answer) -> String {

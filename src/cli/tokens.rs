@@ -7,7 +7,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::remote::{Remote, RemoteArgs, cell, table};
+use super::remote::{Remote, RemoteArgs};
+use super::table::{cell, each, table};
 use crate::domain::event::EventPattern;
 use crate::domain::token::{Role, SourcePattern};
 
@@ -83,8 +84,8 @@ pub async fn run(args: &TokensArgs) -> anyhow::Result<ExitCode> {
 async fn list(remote: &RemoteArgs) -> anyhow::Result<()> {
     let remote = Remote::new(remote)?;
     let tokens = Value::Array(remote.list("api/v1/tokens").await?);
-    remote.show(&tokens, || {
-        let rows = tokens.as_array().into_iter().flatten().map(|token| {
+    remote.show_table(&tokens, || {
+        let rows = each(&tokens).map(|token| {
             ["id", "name", "role", "sources", "events", "expires_at"].map(|key| cell(&token[key]))
         });
         let rows: Vec<_> = rows.collect();

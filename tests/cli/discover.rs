@@ -48,7 +48,7 @@ fn a_topic_without_a_hub_ends_with_1_and_what_its_publisher_would_do() {
 fn what_cannot_be_fetched_is_said_without_letting_the_server_write_on_the_terminal() {
     let server = Server::start(|_| "410 Gone\n\nmoved \x1b[2Jaway".into());
     let done = fanfare(&["discover", &server.url]);
-    assert_eq!(done.code, Some(1));
+    assert_eq!(done.code, Some(3));
     assert_eq!(
         done.err,
         format!(
@@ -57,7 +57,7 @@ fn what_cannot_be_fetched_is_said_without_letting_the_server_write_on_the_termin
         )
     );
     let nobody = fanfare(&["discover", "http://127.0.0.1:1/feed"]);
-    assert_eq!(nobody.code, Some(1));
+    assert_eq!(nobody.code, Some(5));
     assert!(
         nobody
             .err

@@ -88,7 +88,7 @@ fn a_source_is_declared_gets_a_token_and_raises_events() {
     assert!(!list.contains(token));
     done(admin(&["tokens", "remove", id]));
     let refused = raise(&[], b"{}");
-    assert_eq!(refused.code, Some(1));
+    assert_eq!(refused.code, Some(4));
     assert!(
         refused
             .err
@@ -120,7 +120,7 @@ fn what_is_missing_is_said() {
     let hub = Hub::start();
     let env = [("FANFARE_URL", hub.url.as_str())];
     let without = fanfare_with(&["sources", "list"], &env, b"");
-    assert_eq!(without.code, Some(1));
+    assert_eq!(without.code, Some(4));
     assert!(
         without.err.contains("--token or in FANFARE_TOKEN"),
         "{}",

@@ -206,7 +206,7 @@ fn behind_a_proxy_any_path_is_the_callback() {
 fn a_refusal_ends_it_without_a_farewell() {
     let hub = Server::start(|_| "403 Forbidden\n\nnot here".into());
     let done = crate::support::fanfare(&["listen", "--hub", &hub.url, TOPIC]);
-    assert_eq!(done.code, Some(1));
+    assert_eq!(done.code, Some(4));
     assert!(
         done.err.contains("refused: 403 Forbidden: not here"),
         "{}",

@@ -111,7 +111,7 @@ fn a_missing_token_is_asked_for() {
         "a/b",
         "http://t.example/",
     ]);
-    assert_eq!(done.code, Some(1));
+    assert_eq!(done.code, Some(4));
     assert!(
         done.err
             .contains("give one with --token or in FANFARE_TOKEN"),

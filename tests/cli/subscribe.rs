@@ -133,14 +133,14 @@ fn the_answer_is_told_in_words() {
             "403 Forbidden\n\nnot this topic",
             "subscribe",
             &[],
-            1,
+            4,
             "refused: 403 Forbidden: not this topic",
         ),
         (
             "404 Not Found\n\n<html>",
             "subscribe",
             &[],
-            1,
+            3,
             "is that the hub's own URL?",
         ),
     ] {

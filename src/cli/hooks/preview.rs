@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::AddArgs;
 use crate::cli::publish::read;
-use crate::cli::remote::{Remote, cell};
+use crate::cli::remote::Remote;
+use crate::cli::table::cell;
 use crate::domain::event::EventName;
 
 #[derive(Args, Debug)]

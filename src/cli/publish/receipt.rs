@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::cli::client::Client;
-use crate::cli::say;
+use crate::cli::exit::Failure;
 use crate::domain::notation;
 
 /// The first pause between two looks; it doubles up to the last.
@@ -42,16 +42,23 @@ struct Receipt {
     gone: u64,
 }
 
-/// Looks at a receipt until it changes no more, and prints it.
+/// What has become of a publication when nobody waits for it any longer.
+pub struct Settled {
+    receipts: Vec<Receipt>,
+    /// How long was waited, if that was not enough.
+    late: Option<Duration>,
+}
+
+/// Looks at a receipt until it changes no more, or `most` has passed.
 ///
 /// # Errors
-/// If the receipt cannot be read, if not every subscriber has got the publication within `most`, or if it failed.
-pub async fn wait(
+/// If the receipt cannot be read.
+pub async fn settled(
     client: &Client,
     url: &Url,
     token: Option<&str>,
     most: Duration,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Settled> {
     let deadline = Instant::now() + most;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -63,24 +70,36 @@ pub async fn wait(
             pause = (pause * 2).min(LAST_PAUSE);
             continue;
         }
-        for receipt in &receipts {
-            say(&receipt.in_words())?;
-        }
-        if waits {
+        let late = waits.then_some(most);
+        return Ok(Settled { receipts, late });
+    }
+}
+
+impl Settled {
+    /// A line for each topic.
+    pub fn in_words(&self) -> String {
+        self.receipts.iter().map(Receipt::in_words).collect()
+    }
+
+    /// # Errors
+    /// If not every subscriber has got the publication in time, or if it failed.
+    pub fn into_result(self) -> anyhow::Result<()> {
+        if let Some(most) = self.late {
             let waited = notation::format_duration(most);
             bail!("not every subscriber has got it after {waited}; the hub goes on trying");
         }
-        if receipts.iter().any(Receipt::has_lost) {
+        if self.receipts.iter().any(Receipt::has_lost) {
             bail!("not every subscriber has got it");
         }
-        return Ok(());
+        Ok(())
     }
 }
 
 async fn read(client: &Client, url: &Url, token: Option<&str>) -> anyhow::Result<Vec<Receipt>> {
     let answer = client.get(url, token).await?;
     if !answer.status.is_success() {
-        bail!("the receipt {url} cannot be read: {}", answer.in_words());
+        let words = format!("the receipt {url} cannot be read: {}", answer.in_words());
+        bail!(Failure::refused(answer.status, words));
     }
     let answered = serde_json::from_slice(&answer.body)
         .with_context(|| format!("{url} is not a receipt of a Fanfare hub"))?;
