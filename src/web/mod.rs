@@ -21,6 +21,7 @@ mod hub;
 mod inbox;
 mod may;
 mod object;
+mod openapi;
 mod page;
 mod payloads;
 mod pleroma;
@@ -104,6 +105,7 @@ enum Route {
     Token(String),
     Event { source: String, event: String },
     Inbox(String),
+    OpenApi,
     Live,
     Ready,
     Metrics,
@@ -160,6 +162,9 @@ fn route() -> BoxedFilter<(Route,)> {
             .unify()
             .map(|| Route::Pleroma)
             .boxed(),
+        warp::path!("api" / "openapi.json")
+            .map(|| Route::OpenApi)
+            .boxed(),
         api(),
         warp::path!("livez").map(|| Route::Live).boxed(),
         warp::path!("readyz").map(|| Route::Ready).boxed(),
@@ -200,11 +205,15 @@ fn api() -> BoxedFilter<(Route,)> {
 
 /// What belongs to a source, whose name has one segment or two. The hub's own places come before these.
 fn of_a_source() -> BoxedFilter<(Route,)> {
-    let event = |source, event| Route::Event { source, event };
     one_of([
-        warp::path!(String / "events" / String).map(event).boxed(),
+        warp::path!(String / "events" / String)
+            .map(|source, event| Route::Event { source, event })
+            .boxed(),
         warp::path!(String / String / "events" / String)
-            .map(move |owner: String, name: String, text| event(format!("{owner}/{name}"), text))
+            .map(|owner: String, name: String, event| Route::Event {
+                source: format!("{owner}/{name}"),
+                event,
+            })
             .boxed(),
         warp::path!(String / "inbox").map(Route::Inbox).boxed(),
         warp::path!(String / String / "inbox")
@@ -277,6 +286,7 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Inbox(source), "POST") => inbox::post(site, call, &source).await,
         (Route::Inbox(_), _) => Err(Problem::Method("POST")),
 
+        (Route::OpenApi, "GET" | "HEAD") => Ok(openapi::show(site)),
         (Route::Live, "GET" | "HEAD") => Ok(health::live()),
         (Route::Ready, "GET" | "HEAD") => Ok(health::ready(site).await),
         (Route::Metrics, "GET" | "HEAD") => Ok(health::metrics(site)),

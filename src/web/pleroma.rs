@@ -46,11 +46,22 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
     let segments: Vec<&str> = below.split('/').filter(|part| !part.is_empty()).collect();
     let reads = matches!(call.method.as_str(), "GET" | "HEAD");
     let role = if reads { Role::Reader } else { Role::Manager };
+    let allowed = match segments.as_slice() {
+        [] => "GET, HEAD, POST",
+        [_] => "GET, HEAD, PATCH, DELETE",
+        [_, "enable" | "disable" | "rotate_secret"] => "POST",
+        _ => return Err(Problem::NotFound("there is nothing here".into())),
+    };
+    if !allowed
+        .split(", ")
+        .any(|method| method == call.method.as_str())
+    {
+        return Err(Problem::Method(allowed));
+    }
     let source = source(site, &call, role).await?;
     match (call.method.as_str(), segments.as_slice()) {
         ("GET" | "HEAD", []) => list(site, &call, &source).await,
         ("POST", []) => create(site, call, &source).await,
-        (_, []) => Err(Problem::Method("GET, HEAD, POST")),
         ("GET" | "HEAD", [id]) => {
             let hook = find(site, &call, &source, id, role).await?;
             Ok(answer(site, &call, hook))
@@ -64,7 +75,6 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
             site.hub.delete_hook(hook.id).await?;
             Ok(answer(site, &call, hook))
         }
-        (_, [_]) => Err(Problem::Method("GET, HEAD, PATCH, DELETE")),
         ("POST", [id, action @ ("enable" | "disable" | "rotate_secret")]) => {
             let id = find(site, &call, &source, id, role).await?.id;
             let hook = match *action {
@@ -74,7 +84,6 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
             };
             Ok(answer(site, &call, hook))
         }
-        (_, [_, "enable" | "disable" | "rotate_secret"]) => Err(Problem::Method("POST")),
         _ => Err(Problem::NotFound("there is nothing here".into())),
     }
 }

@@ -68,12 +68,18 @@ impl Query {
     /// How many items the page has at most.
     pub fn limit(&self) -> Result<usize, Problem> {
         let parse = |text: &str| {
-            text.parse()
-                .ok()
-                .filter(|limit| (1..=LIMIT_MAX).contains(limit))
+            let limit = text.parse().ok();
+            limit.filter(|limit| (1..=LIMIT_MAX).contains(limit))
         };
-        let limit = self.parsed("limit", parse, "a number from 1 to 1000")?;
-        Ok(limit.unwrap_or(LIMIT))
+        let Some(text) = self.0.first("limit") else {
+            return Ok(LIMIT);
+        };
+        parse(text).ok_or_else(|| {
+            Problem::Invalid(format!(
+                "limit: {:?} is not a number from 1 to {LIMIT_MAX}",
+                shown(text)
+            ))
+        })
     }
 }
 
@@ -146,6 +152,7 @@ mod tests {
             ("", Some(100)),
             ("limit=1", Some(1)),
             ("limit=1000", Some(1_000)),
+            ("limit=", None),
             ("limit=0", None),
             ("limit=1001", None),
             ("limit=-1", None),

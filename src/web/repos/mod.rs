@@ -17,7 +17,7 @@ use self::refusal::Refusal;
 use super::call::Call;
 use super::may::may;
 use super::object::Object;
-use super::problem::{empty_answer, json_answer};
+use super::problem::{Problem, empty_answer, json_answer};
 use super::{Answer, Site};
 use crate::dialect::repository::{self, hook_object, hook_url};
 use crate::domain::event::EventPattern;
@@ -51,6 +51,7 @@ pub async fn handle(site: &Site, call: Call) -> Answer {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let answer = match (call.method.as_str(), segments.as_slice()) {
         ("GET" | "HEAD", ["hooks"]) => Ok(names::list()),
+        (_, ["hooks"]) => Err(Problem::Method("GET, HEAD").into()),
         (_, ["repos", owner, repo, "hooks", below @ ..]) => {
             repository_hooks(site, call, &format!("{owner}/{repo}"), below).await
         }
