@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::de::IgnoredAny;
 
 use super::publish::read;
 use super::remote::{Remote, RemoteArgs};
@@ -65,6 +66,13 @@ pub async fn run(args: &EventsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether it is no JSON as a whole, and its first line is.
+fn is_lines(content: &[u8]) -> bool {
+    let is_json = |text: &[u8]| serde_json::from_slice::<IgnoredAny>(text).is_ok();
+    let first = content.split(|byte| *byte == b'\n').next();
+    !is_json(content) && first.is_some_and(is_json)
+}
+
 async fn raise(args: &RaiseArgs) -> anyhow::Result<()> {
     let file: &Path = &args.file;
     let content = read(file)?;
@@ -77,7 +85,12 @@ async fn raise(args: &RaiseArgs) -> anyhow::Result<()> {
     headers.extend(args.key.clone().map(|key| (IDEMPOTENCY_KEY, key)));
     let remote = Remote::new(&args.remote)?;
     let path = format!("{}/events/{}", args.source, args.event);
-    let raised = remote.send(Method::POST, &path, headers, content).await?;
+    let forgot_lines = !args.lines && is_lines(&content);
+    let sent = remote.send(Method::POST, &path, headers, content).await;
+    let raised = sent.map_err(|error| match forgot_lines {
+        true => error.context("one event on each line takes --lines"),
+        false => error,
+    })?;
     remote.show(&raised, || {
         let [events, receipt] = ["events", "receipt"].map(|key| cell(&raised[key]));
         format!("{events} raised.\nreceipt: {receipt}\n")

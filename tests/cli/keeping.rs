@@ -77,6 +77,10 @@ fn a_source_is_declared_gets_a_token_and_raises_events() {
     ));
     let several: Value = serde_json::from_str(&several).expect("JSON");
     assert_eq!(several["events"], 2);
+    let forgotten = raise(&[], b"{\"n\":2}\n{\"n\":3}\n");
+    let hint = "fanfare: one event on each line takes --lines: http";
+    assert!(forgotten.err.starts_with(hint), "{}", forgotten.err);
+    assert_eq!(forgotten.code, Some(1));
 
     let list = done(admin(&["tokens", "list"]));
     let id = issued["id"].as_str().expect("an id");
