@@ -50,7 +50,10 @@ pub(super) fn wait(
         put_job(rows, job);
     }
     if let Some((attempt, failures)) = failed {
-        retry_at(rows, target, due, *failures)?;
+        match entry.rejected {
+            Some(_) => retry_no_sooner(rows, target, due, *failures)?,
+            None => retry_at(rows, target, due, *failures)?,
+        }
         note_attempt(rows, target, publication, attempt)?;
     }
     if waits {
@@ -99,7 +102,10 @@ pub(super) fn postpone(
     rejected: Option<Rejected>,
 ) -> Result<()> {
     // The entry may have been given up while it was tried: the target has failed all the same.
-    retry_at(rows, target, due, failures)?;
+    match rejected {
+        Some(_) => retry_no_sooner(rows, target, due, failures)?,
+        None => retry_at(rows, target, due, failures)?,
+    }
     let key = Key::Waiting(target, publication);
     if rejected.is_some()
         && let Some(entry) = rows.record::<Waiting>(&key)?
@@ -218,6 +224,19 @@ fn put_job(rows: &mut Overlay, job: Backlog) {
         0 => rows.remove(&key),
         _ => rows.put(&key, &Job::Backlog(job)),
     }
+}
+
+/// A rejection lets others pass, but not before the time that another attempt, beside this one, has set.
+fn retry_no_sooner(
+    rows: &mut Overlay,
+    target: TargetId,
+    due: Timestamp,
+    failures: u32,
+) -> Result<()> {
+    let Some(job) = job(rows, target)? else {
+        return Ok(());
+    };
+    retry_at(rows, target, due.max(job.due), failures.max(job.failures))
 }
 
 fn retry_at(rows: &mut Overlay, target: TargetId, due: Timestamp, failures: u32) -> Result<()> {

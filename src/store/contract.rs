@@ -54,6 +54,7 @@ contract!(
     the_body_stays_as_long_as_somebody_waits,
     a_backlog_begins_and_ends_with_its_entries,
     who_was_rejected_waits_by_itself,
+    a_rejection_takes_nothing_back,
     over_the_limits_the_oldest_are_given_up,
     what_waits_for_an_ended_target_is_gone,
     what_waits_for_a_renewed_target_survives_the_end_of_the_old_one,

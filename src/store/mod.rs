@@ -241,7 +241,8 @@ pub enum Change {
         failures: u32,
         /// What happened.
         attempt: Attempt,
-        /// If this one waits by itself, how; else the entry stays as it is.
+        /// If this one waits by itself, how, and then `due` and `failures` take nothing back from what is set; else the entry
+        /// stays as it is.
         rejected: Option<Rejected>,
     },
     /// A target ended at this delivery of the fan-out (a 410): `gone` in the receipt, with the attempt. Comes with `End`.

@@ -123,6 +123,28 @@ pub(super) async fn who_was_rejected_waits_by_itself(store: &dyn Store) {
     assert_eq!(queue, [waiting(2, 10)]);
 }
 
+pub(super) async fn a_rejection_takes_nothing_back(store: &dyn Store) {
+    publish(store, 1).await;
+    publish(store, 2).await;
+    commit(store, vec![wait(1, 1, 10, None), wait(1, 2, 10, None)]).await;
+    let postpone = |n, due, failures, rejected| Change::Postpone {
+        target: target(0, 1),
+        publication: id(n),
+        due: Timestamp(due),
+        failures,
+        attempt: attempt(400),
+        rejected,
+    };
+    // The one was asked to wait, and the other, which was under way beside it, is not wanted.
+    let asked = postpone(1, 3_600_000, 4, None);
+    commit(store, vec![asked, postpone(2, 500, 1, Some(rejected(400)))]).await;
+    let job = store.job(JobId::Backlog(target(0, 1))).await;
+    let Ok(Some(Job::Backlog(job))) = job else {
+        panic!("a job: {job:?}");
+    };
+    assert_eq!((job.due, job.failures), (Timestamp(3_600_000), 4));
+}
+
 pub(super) async fn over_the_limits_the_oldest_are_given_up(store: &dyn Store) {
     for n in 1..=6 {
         publish(store, n).await;

@@ -12,7 +12,7 @@ use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, MissingState, Receipt, Stage};
 use crate::domain::subscription::Subscription;
 use crate::domain::topic::{Hosted, Topic};
-use crate::domain::value::{PublicationId, TargetId, TopicId};
+use crate::domain::value::{PublicationId, TargetId, Timestamp, TopicId};
 
 /// Everything that is stored.
 #[derive(Default)]
@@ -136,6 +136,8 @@ impl State {
                 if let Some((attempt, failures)) = failed
                     && self.waiting.contains_key(&(target, id))
                 {
+                    let (due, failures) =
+                        self.no_sooner(target, due, failures, entry.rejected.is_some());
                     self.apply(
                         Change::Postpone {
                             target,
@@ -187,6 +189,7 @@ impl State {
                 if let Some(entry) = self.waiting.get_mut(&(target, publication)) {
                     entry.rejected = rejected.or(entry.rejected);
                 }
+                let (due, failures) = self.no_sooner(target, due, failures, rejected.is_some());
                 if let Some(Job::Backlog(job)) = self.jobs.get_mut(&JobId::Backlog(target)) {
                     job.due = due;
                     job.failures = failures;
@@ -245,6 +248,20 @@ impl State {
     fn end_backlog(&mut self, target: TargetId) {
         for id in self.waits_for(target) {
             self.decide(target, id, MissingState::Gone);
+        }
+    }
+
+    /// When to try again: after a rejection not before the time that is set.
+    fn no_sooner(
+        &self,
+        target: TargetId,
+        due: Timestamp,
+        failures: u32,
+        rejected: bool,
+    ) -> (Timestamp, u32) {
+        match self.jobs.get(&JobId::Backlog(target)) {
+            Some(Job::Backlog(job)) if rejected => (due.max(job.due), failures.max(job.failures)),
+            _ => (due, failures),
         }
     }
 
