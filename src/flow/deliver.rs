@@ -68,6 +68,7 @@ impl Hub {
             Some(exchange) => exchange,
             None => {
                 go_ahead();
+                permit.gate().explore_again();
                 let usual = permit.gate().patience();
                 match patience.with(usual, exchange.as_mut()).await {
                     Some(exchange) => exchange,

@@ -2,7 +2,8 @@
 //!
 //! Calls to origins that are known to answer go at once, as many as there are places. The others let them go first: what may
 //! go wrong costs more than what goes well (a new connection, a wait, a row in a backlog), and on a busy machine that would be
-//! taken from those who answer. One call of each unknown origin goes ahead, to find out.
+//! taken from those who answer. One call of each unknown origin goes ahead, to find out; if it is not answered at once another
+//! one does, since it may be the path that hangs. While nobody known is there to be served many find out at a time.
 //!
 //! Invariant: whoever stands aside is sent when the others have been sent, after `COURTESY`, or when `MANY` do.
 
@@ -38,6 +39,14 @@ impl Places {
     /// How many unknown ones.
     pub(super) const STRANGERS: usize = 32;
     const SCOUTS: usize = 4;
+
+    /// A place for one who finds out: few, but while most places for known ones are free it may be one of those.
+    fn for_scout(&self) -> Option<OwnedSemaphorePermit> {
+        let scout = || Arc::clone(&self.scouts).try_acquire_owned().ok();
+        let idle = self.swift.available_permits() > Self::SWIFT / 2;
+        let swift = || Arc::clone(&self.swift).try_acquire_owned().ok();
+        scout().or_else(|| idle.then(swift)?)
+    }
 }
 
 impl Default for Places {
@@ -81,7 +90,7 @@ impl Dispatch {
                 let calls = std::mem::replace(&mut self.round, Vec::with_capacity(ROUND));
                 self.carrier.send(calls, place);
             }
-        } else if let Ok(place) = Arc::clone(&self.hub.places.scouts).try_acquire_owned()
+        } else if let Some(place) = self.hub.places.for_scout()
             && call.gate.explore()
         {
             self.carrier.send(vec![call], place);
@@ -146,8 +155,11 @@ impl Dispatch {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use bytes::Bytes;
 
+    use super::super::gate::Gate;
     use super::super::tests::{fanout, hub, publication, subscriber};
     use super::*;
     use crate::domain::attempt::Outcome;
@@ -164,14 +176,23 @@ mod tests {
         (0..number).map(call).collect()
     }
 
+    /// One call to each of so many origins where nobody listens.
+    fn origins(hub: &Hub, number: u16) -> Vec<Call> {
+        let origin = |port| calls(hub, &format!("http://127.0.0.1:{port}"), 1);
+        (100..100 + number).flat_map(origin).collect()
+    }
+
     fn answers(hub: &Hub, call: &Call) {
+        gate_answers(hub, &call.gate);
+    }
+
+    fn gate_answers(hub: &Hub, gate: &Gate) {
         let answer = Outcome::Answered {
             status: 200,
             retry_after: None,
             excerpt: String::new(),
         };
-        hub.gates
-            .record(&call.gate, &answer, Duration::from_millis(1));
+        hub.gates.record(gate, &answer, Duration::from_millis(1));
     }
 
     async fn dispatch(hub: &Arc<Hub>) -> Dispatch {
@@ -221,17 +242,84 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn as_many_unknown_origins_as_there_are_scouts_are_explored_at_a_time() {
+    async fn while_nobody_known_is_served_many_unknown_origins_are_explored() {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub(&folder);
         let mut dispatch = dispatch(&hub).await;
-        let unknown = (100..120).map(|port| calls(&hub, &format!("http://127.0.0.1:{port}"), 1));
-        for call in unknown.flatten() {
+        for call in origins(&hub, 20) {
+            dispatch.add(call).await;
+        }
+        assert_eq!(dispatch.calls().count(), 0);
+        hub.store.close().await.expect("closed");
+    }
+
+    #[tokio::test]
+    async fn beside_those_who_are_known_a_few_are_explored_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        let mut dispatch = dispatch(&hub).await;
+        let half = Arc::clone(&hub.places.swift).acquire_many_owned(Places::SWIFT as u32 / 2);
+        let busy = half.await.expect("places");
+        for call in origins(&hub, 20) {
             dispatch.add(call).await;
         }
         assert_eq!(dispatch.calls().count(), 20 - Places::SCOUTS);
+        drop(busy);
         dispatch.send_all().await;
         assert_eq!(dispatch.calls().count(), 0);
+        hub.store.close().await.expect("closed");
+    }
+
+    #[tokio::test]
+    async fn who_becomes_known_while_others_wait_for_a_place_goes_before_them() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        let dispatch = dispatch(&hub).await;
+        // They connect, and are not answered.
+        let doors = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
+        let call = |door: &TcpListener| {
+            door.set_nonblocking(true).expect("set");
+            let address = door.local_addr().expect("an address");
+            calls(&hub, &format!("http://{address}"), 1).remove(0)
+        };
+        let [unknown, known] = [call(&doors[0]), call(&doors[1])];
+        let strangers = Arc::clone(&hub.places.strangers);
+        let others = strangers.acquire_many_owned(Places::STRANGERS as u32);
+        let mut others = others.await.expect("places");
+        let gate = Arc::clone(&known.gate);
+        dispatch
+            .carrier
+            .send_after(vec![unknown, known], Duration::ZERO);
+        gate_answers(&hub, &gate);
+        drop(others.split(1));
+        let first = loop {
+            match doors.each_ref().map(|door| door.accept().is_ok()) {
+                [_, true] => break "the known one",
+                [true, _] => break "the unknown one",
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(first, "the known one");
+        hub.store.close().await.expect("closed");
+    }
+
+    #[tokio::test]
+    async fn who_finds_out_and_is_not_answered_at_once_lets_another_try() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub(&folder);
+        let mut dispatch = dispatch(&hub).await;
+        let door = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = door.local_addr().expect("an address");
+        let calls = calls(&hub, &format!("http://{address}"), 2);
+        let gate = Arc::clone(&calls[0].gate);
+        for call in calls {
+            dispatch.add(call).await;
+        }
+        assert_eq!(dispatch.calls().count(), 1);
+        while !gate.explore() {
+            tokio::task::yield_now().await;
+        }
+        assert!(!gate.is_known(), "nobody has been answered");
         hub.store.close().await.expect("closed");
     }
 }

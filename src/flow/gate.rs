@@ -131,7 +131,7 @@ impl Gates {
 
     /// Tells the circuit how a request ended.
     pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
-        gate.explored.store(false, Ordering::Relaxed);
+        gate.explore_again();
         let mut circuit = lock(&gate.circuit);
         *circuit = if !outcome.asked_origin() {
             circuit.not_asked(self.clock.now())
@@ -217,9 +217,14 @@ impl Gate {
         !failed && self.latency.load(Ordering::Relaxed) > 0
     }
 
-    /// True for the first who asks since a request last ended: it is the one to find out whether the origin answers.
+    /// True for the first who asks since a request last ended, or was slow: it is the one to find out whether the origin answers.
     pub fn explore(&self) -> bool {
         !self.explored.swap(true, Ordering::Relaxed)
+    }
+
+    /// Who finds out is not answered at once: somebody else may be, as it may be the path that hangs.
+    pub fn explore_again(&self) {
+        self.explored.store(false, Ordering::Relaxed);
     }
 
     /// How long to wait for an answer before the request counts as a straggler.

@@ -118,14 +118,17 @@ impl Carrier {
         }
         let carrier = Arc::clone(self);
         let many = calls.len().div_ceil(Places::STRANGERS).min(ROUND);
-        let mut calls = calls.into_iter();
+        let mut calls = calls;
         let sending = async move {
             carrier.swift.close();
             // Those who are still not through are slow.
             let _ = timeout(wait, carrier.swift.wait()).await;
-            while calls.len() > 0 {
+            while !calls.is_empty() {
                 let place = acquire(&carrier.hub.places.strangers).await;
-                carrier.start(calls.by_ref().take(many).collect(), place, None);
+                // Who has become known meanwhile goes first.
+                calls.sort_by_cached_key(|call| call.gate.is_known());
+                let rest = calls.len().saturating_sub(many);
+                carrier.start(calls.split_off(rest), place, None);
             }
         };
         self.hub.tracker.spawn(self.rounds.track_future(sending));
@@ -146,9 +149,12 @@ impl Carrier {
         patience: &mut Patience,
         mut go_ahead: impl FnMut() + Send,
     ) -> Landing {
-        let carrying = self.carry_now(target, permit, patience, &mut go_ahead);
         // What a panic leaves half done is dropped: the permit comes back, and the patience is set anew for each wait.
-        if let Ok(landing) = AssertUnwindSafe(carrying).catch_unwind().await {
+        // No name for the future: it would be in the task twice.
+        let carried = AssertUnwindSafe(self.carry_now(target, permit, patience, &mut go_ahead))
+            .catch_unwind()
+            .await;
+        if let Ok(landing) = carried {
             return landing;
         }
         tracing::error!(target = %target.id, "a delivery panicked; it goes through the backlog");
@@ -281,7 +287,8 @@ impl Round {
     fn start(self) {
         let tracker = self.carrier.hub.tracker.clone();
         let rounds = self.carrier.rounds.clone();
-        tracker.spawn(rounds.track_future(self.serve()));
+        // Boxed: whoever takes it on would copy it, and it is large.
+        tracker.spawn(rounds.track_future(Box::pin(self.serve())));
     }
 
     async fn serve(self) {
