@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use reqwest::header::{CONTENT_TYPE, LINK};
+use serde::Serialize;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::client::{self, Client};
@@ -26,6 +28,9 @@ pub struct DiscoverArgs {
     /// The feed or page to look at; redirects are followed
     #[arg(value_name = "URL", value_parser = client::topic)]
     topic: TopicUrl,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// What a topic says about itself.
@@ -38,6 +43,7 @@ pub struct Found {
 }
 
 /// A URL that a topic advertises.
+#[derive(Serialize)]
 struct Advertised {
     url: String,
     place: &'static str,
@@ -49,7 +55,10 @@ struct Advertised {
 /// If the topic cannot be fetched.
 pub async fn run(args: &DiscoverArgs) -> anyhow::Result<ExitCode> {
     let found = discover(&Client::new()?, &args.topic).await?;
-    say(&found.in_words(&args.topic))?;
+    match args.json {
+        true => say(&format!("{}\n", found.as_json()))?,
+        false => say(&found.in_words(&args.topic))?,
+    }
     if found.hubs.is_empty() {
         bail!(
             "{} names no hub, so nobody can subscribe to it; its publisher would add the header\n  \
@@ -142,6 +151,15 @@ impl Found {
 
     fn canonical(&self) -> Option<TopicUrl> {
         TopicUrl::parse(&self.topic.as_ref()?.url).ok()
+    }
+
+    fn as_json(&self) -> Value {
+        json!({
+            "url": self.url.as_str(),
+            "content_type": self.content_type,
+            "self": self.topic,
+            "hubs": self.hubs,
+        })
     }
 
     fn in_words(&self, asked: &TopicUrl) -> String {

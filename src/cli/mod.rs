@@ -36,12 +36,6 @@ Example:
 
 Flags win over FANFARE_SECTION__KEY variables, these over config.toml, that over the defaults.";
 
-const CHECK_EXAMPLE: &str = "\
-Example:
-  FANFARE_DELIVERY__TIMEOUT=5s fanfare check --config /etc/fanfare/config.toml
-
-What it prints is itself a config.toml; secrets are masked.";
-
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -62,8 +56,8 @@ enum Verb {
     #[command(after_help = SERVE_EXAMPLE)]
     Serve(serve::SettingsFlags),
     /// Check the settings and print each with where it came from
-    #[command(after_help = CHECK_EXAMPLE)]
-    Check(serve::SettingsFlags),
+    #[command(after_help = check::EXAMPLE)]
+    Check(check::CheckArgs),
     /// Show which hubs a topic names, and its canonical URL
     #[command(after_help = discover::EXAMPLE)]
     Discover(discover::DiscoverArgs),
@@ -137,10 +131,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match cli.verb {
             Verb::Serve(flags) => serve::run(&flags).await,
-            Verb::Check(flags) => {
-                say(&check::render(&flags.load()?))?;
-                Ok(ExitCode::SUCCESS)
-            }
+            Verb::Check(args) => check::run(&args),
             Verb::Discover(args) => discover::run(&args).await,
             Verb::Subscribe(args) => subscribe::subscribe(&args).await,
             Verb::Unsubscribe(args) => subscribe::unsubscribe(&args).await,

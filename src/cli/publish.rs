@@ -11,8 +11,10 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LINK};
+use serde_json::json;
 use url::Url;
 
+use self::receipt::Settled;
 use super::client::{self, Answer, Client};
 use super::discover::{discover, place};
 use super::exit::Failure;
@@ -54,6 +56,9 @@ pub struct PublishArgs {
     #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
           default_missing_value = "1m", value_parser = notation::parse_duration)]
     wait: Option<Duration>,
+    /// Print a line of JSON for each hub, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Publishes.
@@ -67,24 +72,46 @@ pub async fn run(args: &PublishArgs) -> anyhow::Result<ExitCode> {
         None => ping(&client, args).await?,
     };
     for answer in &answers {
-        let receipt = answer.location();
+        tell(&client, args, answer).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what a hub has answered, and if that is wanted what became of it.
+async fn tell(client: &Client, args: &PublishArgs, answer: &Answer) -> anyhow::Result<()> {
+    let receipt = answer.location();
+    if !args.json {
         let mut text = format!("{} accepted it ({}).\n", answer.url, answer.status.as_u16());
         if let Some(receipt) = &receipt {
             text += &format!("receipt: {receipt}\n");
         }
         say(&text)?;
-        match (receipt, args.wait) {
-            (Some(receipt), Some(most)) => {
-                let token = args.token.as_deref();
-                let settled = receipt::settled(&client, &receipt, token, most).await?;
-                say(&settled.in_words())?;
-                settled.into_result()?;
-            }
-            (None, Some(_)) => bail!("{} gives no receipt to wait for", answer.url),
-            (_, None) => {}
-        }
     }
-    Ok(ExitCode::SUCCESS)
+    let settled = match (&receipt, args.wait) {
+        (Some(receipt), Some(most)) => {
+            let token = args.token.as_deref();
+            Some(receipt::settled(client, receipt, token, most).await?)
+        }
+        _ => None,
+    };
+    match (&settled, args.json) {
+        (settled, true) => {
+            let line = json!({
+                "hub": answer.url.as_str(),
+                "status": answer.status.as_u16(),
+                "receipt": receipt.as_ref().map(Url::as_str),
+                "receipts": settled.as_ref().map(Settled::receipts),
+            });
+            say(&format!("{line}\n"))?;
+        }
+        (Some(settled), false) => say(&settled.in_words())?,
+        (None, false) => {}
+    }
+    match (settled, args.wait) {
+        (Some(settled), _) => settled.into_result(),
+        (None, Some(_)) => bail!("{} gives no receipt to wait for", answer.url),
+        (None, None) => Ok(()),
+    }
 }
 
 /// Tells each hub once of all its topics.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use reqwest::StatusCode;
+use serde_json::{Value, json};
 use url::{Host, Url};
 
 use super::client::{self, Answer, Client};
@@ -47,6 +48,9 @@ struct Whose {
     /// Have the hub ask the callback before it answers (PubSubHubbub 0.3; not every hub does)
     #[arg(long)]
     sync: bool,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -123,7 +127,10 @@ impl Whose {
         let client = Client::new()?;
         let place = place(&client, self.hub.as_ref(), &self.topic).await?;
         let answer = wish.send(&client, &place).await?;
-        say(&wish.granted(&place, &answer))?;
+        match self.json {
+            true => say(&format!("{}\n", wish.granted_json(&place, &answer)))?,
+            false => say(&wish.granted(&place, &answer))?,
+        }
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -174,13 +181,28 @@ impl Wish<'_> {
         bail!(Failure::refused(answer.status, words))
     }
 
+    fn is_agreed(&self, answer: &Answer) -> bool {
+        answer.status == StatusCode::NO_CONTENT && self.sync
+    }
+
+    fn granted_json(&self, place: &Place, answer: &Answer) -> Value {
+        json!({
+            "hub": place.hub.as_str(),
+            "mode": self.mode.name(),
+            "topic": place.topic.as_str(),
+            "callback": self.callback.as_str(),
+            "status": answer.status.as_u16(),
+            "agreed": self.is_agreed(answer),
+        })
+    }
+
     fn granted(&self, place: &Place, answer: &Answer) -> String {
         let (hub, topic, callback) = (&place.hub, &place.topic, self.callback);
         let becomes = match self.mode {
             Mode::Subscribe => "active",
             Mode::Unsubscribe => "over",
         };
-        if answer.status == StatusCode::NO_CONTENT && self.sync {
+        if self.is_agreed(answer) {
             return format!(
                 "{hub} asked {callback} and that agreed (204): the subscription to {topic} is {becomes}.\n"
             );

@@ -1,5 +1,7 @@
 //! `fanfare discover`.
 
+use serde_json::{Value, json};
+
 use crate::support::{Server, fanfare};
 
 #[test]
@@ -24,6 +26,32 @@ fn says_where_each_link_stands_and_where_the_topic_was_found() {
         )
     );
     assert_eq!((done.code, done.err.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn programs_get_the_links_as_json() {
+    let server = Server::start(|_| {
+        "200 OK\nContent-Type: text/html\nLink: <https://hub.example/>; rel=hub\n\n<link rel=self href=https://blog.example/>".into()
+    });
+    let found = |args: &[&str]| {
+        let done = fanfare(&[&["discover", "--json"], args].concat());
+        let json: Value = serde_json::from_str(&done.out).expect("JSON");
+        (done.code, json)
+    };
+    let link = |url: &str, place: &str| json!({"url": url, "place": place});
+    let expected = json!({
+        "url": server.url,
+        "content_type": "text/html",
+        "self": link("https://blog.example/", "document"),
+        "hubs": [link("https://hub.example/", "Link header")],
+    });
+    assert_eq!(found(&[&server.url]), (Some(0), expected));
+    let silent = Server::start(|_| "200 OK".into());
+    let (code, json) = found(&[&silent.url]);
+    assert_eq!(
+        (code, &json["hubs"], &json["self"]),
+        (Some(1), &json!([]), &Value::Null)
+    );
 }
 
 #[test]

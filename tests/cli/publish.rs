@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::{Value, json};
+
 use crate::support::{Server, fanfare, fanfare_with};
 
 /// A hub whose receipts are these, one after the other; the last one stays.
@@ -56,6 +58,37 @@ fn each_hub_is_told_once_of_all_its_topics() {
         body(&hubs[1]),
         ["hub.mode=publish".to_owned(), named(&both)]
     );
+}
+
+#[test]
+fn programs_get_a_line_of_json_for_each_hub() {
+    let hub = hub_with_receipts(&[
+        r#"{"id":"1","topic":"http://t.example/","state":"complete","targets":2,"delivered":1,"given_up":1}"#,
+    ]);
+    let ask = |more: &[&str]| {
+        let args = ["publish", "--hub", &hub.url, "http://t.example/", "--json"];
+        let done = fanfare(&[&args, more].concat());
+        let json: Value = serde_json::from_str(&done.out).expect("one line of JSON");
+        (done.code, json)
+    };
+    let receipt = format!("{}receipts/1", hub.url);
+    let mut expected = json!({"hub": hub.url, "status": 204, "receipt": receipt, "receipts": null});
+    assert_eq!(ask(&[]), (Some(0), expected.clone()));
+    expected["receipts"] = json!([{
+        "topic": "http://t.example/", "state": "complete", "targets": 2, "delivered": 1,
+        "in_backlog": 0, "given_up": 1, "gone": 0,
+    }]);
+    assert_eq!(ask(&["--wait"]), (Some(1), expected), "one has not got it");
+    let plain = Server::start(|_| "204 No Content".into());
+    let args = [
+        "publish",
+        "--hub",
+        &plain.url,
+        "http://t.example/",
+        "--json",
+    ];
+    let said: Value = serde_json::from_str(&fanfare(&args).out).expect("JSON");
+    assert_eq!(said["receipt"], Value::Null);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! `fanfare subscribe` and `fanfare unsubscribe`.
 
+use serde_json::{Value, json};
+
 use crate::support::{Done, Server, fanfare, fanfare_with};
 
 const TOPIC: &str = "http://blog.example/feed?a=b&c";
@@ -53,6 +55,33 @@ fn every_wish_is_a_field_of_the_form() {
     ] {
         assert_eq!(request.field(name).as_deref(), Some(value), "{name}");
     }
+}
+
+#[test]
+fn programs_get_the_hubs_consent_as_json() {
+    for (answer, verb, more, agreed) in [
+        ("202 Accepted", "subscribe", &["--json"][..], false),
+        ("204 No Content", "unsubscribe", &["--json", "--sync"], true),
+    ] {
+        let hub = hub(answer);
+        let done = ask(&hub, verb, more);
+        let said: Value = serde_json::from_str(&done.out).expect("JSON");
+        let expected = json!({
+            "hub": hub.url,
+            "mode": verb,
+            "topic": TOPIC,
+            "callback": CALLBACK,
+            "status": answer[..3].parse::<u16>().expect("a number"),
+            "agreed": agreed,
+        });
+        assert_eq!((done.code, said), (Some(0), expected), "{}", done.err);
+    }
+    let refused = ask(
+        &self::hub("400 Bad Request\n\nno"),
+        "subscribe",
+        &["--json"],
+    );
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
 }
 
 #[test]

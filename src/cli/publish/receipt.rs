@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 use url::Url;
 
@@ -24,11 +24,12 @@ enum Answered {
     One(Receipt),
 }
 
-#[derive(Deserialize)]
-struct Receipt {
+/// The counts of one topic, as the hub has them.
+#[derive(Deserialize, Serialize)]
+pub struct Receipt {
     topic: String,
     state: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(default)]
     targets: u64,
@@ -76,6 +77,11 @@ pub async fn settled(
 }
 
 impl Settled {
+    /// What the hub says, for each topic.
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
     /// A line for each topic.
     pub fn in_words(&self) -> String {
         self.receipts.iter().map(Receipt::in_words).collect()
