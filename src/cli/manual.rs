@@ -44,6 +44,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "replay",
             "replays",
             "tokens",
+            "bench",
         ],
     ),
     ("The shell", &["completions", "man"]),

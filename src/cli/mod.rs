@@ -1,5 +1,6 @@
 //! The verbs of the `fanfare` binary. In: the parsed command line. Out: what the verb prints, and its exit code (`exit`).
 
+mod bench;
 pub mod check;
 mod client;
 mod deliveries;
@@ -73,6 +74,9 @@ enum Verb {
     /// Subscribe, and print every update that arrives with its signature checked
     #[command(after_help = listen::EXAMPLE)]
     Listen(listen::ListenArgs),
+    /// Measure how fast a hub is, with subscribers of its own
+    #[command(after_help = bench::EXAMPLE)]
+    Bench(bench::BenchArgs),
     /// Show the topics of a hub, and have it fetch some now
     #[command(after_help = topics::EXAMPLE)]
     Topics(topics::TopicsArgs),
@@ -137,6 +141,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Unsubscribe(args) => subscribe::unsubscribe(&args).await,
             Verb::Publish(args) => publish::run(&args).await,
             Verb::Listen(args) => listen::run(&args).await,
+            Verb::Bench(args) => bench::run(&args).await,
             Verb::Topics(args) => topics::run(&args).await,
             Verb::Subscriptions(args) => subscriptions::run(&args).await,
             Verb::Sources(args) => sources::run(&args).await,

@@ -1,6 +1,7 @@
 //! The client verbs of the binary, each against servers of the test on loopback, and against a hub of its own.
 
 mod administration;
+mod bench;
 mod check;
 mod discover;
 mod hooks;
