@@ -135,7 +135,7 @@ impl Gates {
         let mut circuit = lock(&gate.circuit);
         *circuit = if !outcome.asked_origin() {
             circuit.not_asked(self.clock.now())
-        } else if outcome.blames_origin() && self.rules.circuit_failures > 0 {
+        } else if outcome.blames_origin() {
             circuit.failed(
                 self.clock.now(),
                 self.rules.circuit_failures,
@@ -143,9 +143,7 @@ impl Gates {
                 jitter(),
             )
         } else {
-            if !outcome.blames_origin() {
-                gate.learn(took);
-            }
+            gate.learn(took);
             circuit.succeeded()
         };
     }
