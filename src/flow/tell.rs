@@ -64,9 +64,7 @@ impl Hub {
         if let Some(note) = note(edition, &hook, attempt.clone(), asked, &headers, redelivery) {
             self.diary.note(note).await;
         }
-        if attempt.outcome.verdict() == Verdict::Gone
-            && !self.is_edited_since(&target, attempt.at).await?
-        {
+        if attempt.outcome.verdict() == Verdict::Gone && !self.is_edited(&target).await? {
             self.switch_off(id, GONE).await?;
         }
         Ok(Some(attempt))

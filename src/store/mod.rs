@@ -138,8 +138,8 @@ pub struct Waiting {
 /// How a publication that was rejected waits: others pass it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// When it was last tried.
-    pub at: Timestamp,
+    /// Which edit of the hook rejected it: its `updated_at`. What a later one makes of it is not known yet.
+    pub edit: Timestamp,
     /// When to try it again.
     pub due: Timestamp,
     /// How often it was tried.
