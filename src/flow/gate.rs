@@ -14,6 +14,7 @@ use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock::{Clock, jitter};
+use super::round::acquire;
 use super::work::Work;
 use crate::domain::attempt::Outcome;
 use crate::domain::job::{Backlog, Job};
@@ -195,6 +196,11 @@ impl Gate {
                 None
             }
         }
+    }
+
+    /// A slot for who asks for this one thing: waits in turn, however long.
+    pub async fn pass_in_turn(self: &Arc<Self>) -> Permit {
+        self.permit(acquire(&self.slots).await)
     }
 
     /// A slot for a backlog job, or the job is parked until one comes free.

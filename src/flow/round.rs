@@ -351,7 +351,7 @@ fn wait_aside(carrier: Arc<Carrier>, call: Call, room: OwnedSemaphorePermit) {
 /// A permit of a semaphore that nobody ever closes.
 pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.expect("the hub closes none of its semaphores")
+    permit.expect("the flow closes none of its semaphores")
 }
 
 /// The row of a backlog.
