@@ -330,14 +330,18 @@ impl Hub {
         Ok(())
     }
 
-    /// Gives up what waits for a target that is to end, in steps, until a little is left.
+    /// What waits for a target that is to end is gone, in steps, until a little is left.
     pub(super) async fn shorten_backlog(&self, target: TargetId) -> Result<(), StoreError> {
         loop {
             let entries = self.store.waiting(target, ALONE).await?;
             if entries.len() < ALONE {
                 return Ok(());
             }
-            self.give_up(target, &entries).await?;
+            let changes = entries.iter().map(|entry| Change::Forgo {
+                target,
+                publication: entry.publication,
+            });
+            self.store.commit(changes.collect()).await?;
         }
     }
 

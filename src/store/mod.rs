@@ -222,6 +222,14 @@ pub enum Change {
         /// What.
         publication: PublicationId,
     },
+    /// A target in backlog is to end without a publication: `backlog` becomes `gone`; else as `GiveUp`. For whom so much waits that
+    /// it would be too much for one `End`.
+    Forgo {
+        /// Who.
+        target: TargetId,
+        /// What.
+        publication: PublicationId,
+    },
     /// What waits for a target in backlog may be tried at this time, as if nothing had failed.
     Rouse {
         /// Who.
