@@ -16,6 +16,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use common::hub::{Folder, Hub};
+use common::sections::{Bench, median, title};
 use common::sink::{Report, Sink, now};
 use common::{cpu, wrk};
 
@@ -32,9 +33,6 @@ const WITHIN: Duration = Duration::from_secs(600);
 const AIM: f64 = 20.0 * 610.0;
 /// How many events come in a second when latency is measured.
 const STEADY: u32 = 200;
-
-/// What is measured on its own, and its name. Says whether it is as it must be.
-type Section = (&'static str, fn(&Size) -> bool);
 
 /// How much is measured.
 struct Size {
@@ -68,30 +66,19 @@ const QUICK: Size = Size {
 
 fn main() {
     Sink::run_if_asked();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let given = |name: &str| arguments.iter().any(|argument| argument == name);
-    if !given("--bench") {
-        println!("this takes minutes: cargo bench --bench events");
-        return;
+    Bench {
+        name: "events",
+        full: FULL,
+        quick: QUICK,
+        sections: [
+            ("rate", rate),
+            ("lines", lines),
+            ("latency", latency),
+            ("wide", wide),
+        ],
+        complaint: "less than aimed at",
     }
-    let size = if given("--quick") { QUICK } else { FULL };
-    let sections: [Section; 4] = [
-        ("rate", rate),
-        ("lines", lines),
-        ("latency", latency),
-        ("wide", wide),
-    ];
-    let any_named = sections.iter().any(|(name, _)| given(name));
-    let mut missed = Vec::new();
-    for (name, measure) in sections {
-        if (given(name) || !any_named) && !measure(&size) {
-            missed.push(name);
-        }
-    }
-    if !missed.is_empty() {
-        println!("\nless than aimed at: {}", missed.join(", "));
-        std::process::exit(1);
-    }
+    .run();
 }
 
 /// Events for one hook, as many as the hub takes.
@@ -296,13 +283,4 @@ fn spread(name: &str, delays: &mut [Duration]) {
         at(100),
         cpu::load()
     );
-}
-
-fn title(text: &str) {
-    println!("\n{text}");
-}
-
-fn median(numbers: &mut [f64]) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use common::http::Client;
 use common::hub::{Folder, Hub};
+use common::sections::{Bench, median, title};
 use common::sink::{Report, Sink, now};
 use common::{cpu, wrk};
 
@@ -29,9 +30,6 @@ const WITHIN: Duration = Duration::from_secs(300);
 const LEAST_RATE: f64 = 0.40;
 /// The least rate with very many subscriptions, in relation to few.
 const LEAST_SCALE: f64 = 0.90;
-
-/// What is measured on its own, and its name. Says whether it is as it must be.
-type Section = (&'static str, fn(&Size) -> bool);
 
 /// How much is measured.
 struct Size {
@@ -70,30 +68,19 @@ const QUICK: Size = Size {
 
 fn main() {
     Sink::run_if_asked();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let given = |name: &str| arguments.iter().any(|argument| argument == name);
-    if !given("--bench") {
-        println!("this takes minutes: cargo bench --bench fanout");
-        return;
+    Bench {
+        name: "fanout",
+        full: FULL,
+        quick: QUICK,
+        sections: [
+            ("rate", rate),
+            ("scale", scale),
+            ("latency", latency),
+            ("subscribe", subscribe),
+        ],
+        complaint: "less than required",
     }
-    let size = if given("--quick") { QUICK } else { FULL };
-    let sections: [Section; 4] = [
-        ("rate", rate),
-        ("scale", scale),
-        ("latency", latency),
-        ("subscribe", subscribe),
-    ];
-    let any_named = sections.iter().any(|(name, _)| given(name));
-    let mut missed = Vec::new();
-    for (name, measure) in sections {
-        if (given(name) || !any_named) && !measure(&size) {
-            missed.push(name);
-        }
-    }
-    if !missed.is_empty() {
-        println!("\nless than required: {}", missed.join(", "));
-        std::process::exit(1);
-    }
+    .run();
 }
 
 /// One fan-out after the other, and wrk in between.
@@ -291,13 +278,4 @@ fn content() -> Vec<u8> {
 fn is_enough(ratio: f64, required: f64) -> bool {
     println!("median ratio {ratio:.2} (required {required:.2})");
     ratio >= required
-}
-
-fn title(text: &str) {
-    println!("\n{text}");
-}
-
-fn median(numbers: &mut [f64]) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }

@@ -30,6 +30,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use common::sections::median;
 use common::sink::request_length;
 
 /// What is allowed.
@@ -110,12 +111,12 @@ async fn main() {
     }
 
     let mut medians = [0.0; TROUBLES.len()];
-    for ((_, name), (ratios, median)) in TROUBLES
+    for ((_, name), (ratios, ratio)) in TROUBLES
         .into_iter()
         .zip(troubled.iter_mut().zip(&mut medians))
     {
-        *median = median_of(ratios);
-        println!("{name}: {median:.2} times as long, of {ratios:.2?}");
+        *ratio = median(ratios);
+        println!("{name}: {ratio:.2} times as long, of {ratios:.2?}");
     }
     let [one_origin, many_origins, among, nowhere] = medians;
     let because = among / nowhere;
@@ -362,9 +363,4 @@ impl Sink {
             }
         }
     }
-}
-
-fn median_of(ratios: &mut [f64]) -> f64 {
-    ratios.sort_by(f64::total_cmp);
-    ratios[ratios.len() / 2]
 }

@@ -4,5 +4,6 @@
 pub mod cpu;
 pub mod http;
 pub mod hub;
+pub mod sections;
 pub mod sink;
 pub mod wrk;

@@ -125,12 +125,12 @@ impl Circuit {
         }
     }
 
-    /// No answer came. After `threshold` such failures in a row the circuit opens for `schedule`'s next delay.
+    /// No answer came. After `threshold` such failures in a row the circuit opens for `schedule`'s next delay; with 0 it never does.
     pub fn failed(self, now: Timestamp, threshold: u32, schedule: &Schedule, jitter: f64) -> Self {
         let opened = match self {
-            Self::Closed { failures } if failures + 1 < threshold => {
+            Self::Closed { failures } if threshold == 0 || failures + 1 < threshold => {
                 return Self::Closed {
-                    failures: failures + 1,
+                    failures: failures.saturating_add(1),
                 };
             }
             Self::Closed { .. } => 0,

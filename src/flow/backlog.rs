@@ -229,8 +229,9 @@ impl Hub {
             Verdict::Failed { not_before } => not_before,
             _ => None,
         };
-        let lets_pass = target.hook().is_some_and(|hook| hook.lets_pass(&attempt));
-        let rejected = lets_pass.then(|| self.rejected(entry.rejected, &attempt));
+        let rejecting = target.hook().filter(|hook| hook.lets_pass(&attempt));
+        let rejected = rejecting.map(|hook| self.rejected(entry.rejected, hook));
+        let lets_pass = rejected.is_some();
         let is_news = entry.rejected.is_none() || !lets_pass;
         let mut failures = failures.saturating_add(u32::from(is_news));
         let patient = if lets_pass { REJECTIONS } else { 0 };
@@ -238,7 +239,7 @@ impl Hub {
             0 => now,
             beyond => now.plus(self.retry_delay(beyond, asked)),
         };
-        let is_edited = self.is_edited_since(target, attempt.at).await?;
+        let is_edited = self.is_edited(target).await?;
         if is_edited {
             // This says nothing of the hook as it is now.
             (due, failures) = (now, 0);
@@ -273,29 +274,23 @@ impl Hub {
         Ok(Left::Everything)
     }
 
-    /// How an event waits by itself after it was rejected (once more).
-    pub(super) fn rejected(&self, before: Option<Rejected>, attempt: &Attempt) -> Rejected {
+    /// How an event waits by itself after this hook has rejected it (once more).
+    pub(super) fn rejected(&self, before: Option<Rejected>, hook: &Hook) -> Rejected {
         let times = before.map_or(0, |it| it.times).saturating_add(1);
         Rejected {
-            at: attempt.at,
+            edit: hook.updated_at,
             due: self.clock.now().plus(self.retry_delay(times, None)),
             times,
         }
     }
 
-    /// Whether a hook is another one than at that time.
-    pub(super) async fn is_edited_since(
-        &self,
-        target: &Target,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let Some(hook) = target.hook() else {
+    /// Whether a hook has been edited since it was read. Times would not tell: a clock may be set back.
+    pub(super) async fn is_edited(&self, target: &Target) -> Result<bool, StoreError> {
+        let Some(before) = target.hook() else {
             return Ok(false);
         };
-        let hook = self.store.hook(hook.id).await?;
-        // A clock that was set back does not make an edit come again and again.
-        let now = self.clock.now();
-        Ok(hook.is_some_and(|hook| hook.updated_at > at && hook.updated_at <= now))
+        let now = self.store.hook(before.id).await?;
+        Ok(now.is_some_and(|now| now != *before))
     }
 
     /// A hook as it stands now, if it may be sent something now; if not, it is arranged when to look again.
@@ -335,14 +330,18 @@ impl Hub {
         Ok(())
     }
 
-    /// Gives up what waits for a target that is to end, in steps, until a little is left.
+    /// What waits for a target that is to end is gone, in steps, until a little is left.
     pub(super) async fn shorten_backlog(&self, target: TargetId) -> Result<(), StoreError> {
         loop {
             let entries = self.store.waiting(target, ALONE).await?;
             if entries.len() < ALONE {
                 return Ok(());
             }
-            self.give_up(target, &entries).await?;
+            let changes = entries.iter().map(|entry| Change::Forgo {
+                target,
+                publication: entry.publication,
+            });
+            self.store.commit(changes.collect()).await?;
         }
     }
 
@@ -363,7 +362,7 @@ impl Hub {
 fn due_now(target: &Target, entries: &[Waiting], now: Timestamp) -> Vec<Waiting> {
     let mut due = entries.to_vec();
     if let Some(hook) = target.hook().filter(|hook| !hook.ordered) {
-        let is_due = |it: Rejected| it.due <= now || it.at <= hook.updated_at;
+        let is_due = |it: Rejected| it.due <= now || it.edit != hook.updated_at;
         due.retain(|entry| entry.rejected.is_none_or(is_due));
         due.sort_by_key(|entry| entry.rejected.map_or(0, |it| it.times));
     }

@@ -14,6 +14,7 @@ use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::clock::{Clock, jitter};
+use super::round::acquire;
 use super::work::Work;
 use crate::domain::attempt::Outcome;
 use crate::domain::job::{Backlog, Job};
@@ -135,7 +136,7 @@ impl Gates {
         let mut circuit = lock(&gate.circuit);
         *circuit = if !outcome.asked_origin() {
             circuit.not_asked(self.clock.now())
-        } else if outcome.blames_origin() && self.rules.circuit_failures > 0 {
+        } else if outcome.blames_origin() {
             circuit.failed(
                 self.clock.now(),
                 self.rules.circuit_failures,
@@ -143,9 +144,7 @@ impl Gates {
                 jitter(),
             )
         } else {
-            if !outcome.blames_origin() {
-                gate.learn(took);
-            }
+            gate.learn(took);
             circuit.succeeded()
         };
     }
@@ -197,6 +196,11 @@ impl Gate {
                 None
             }
         }
+    }
+
+    /// A slot for who asks for this one thing: waits in turn, however long.
+    pub async fn pass_in_turn(self: &Arc<Self>) -> Permit {
+        self.permit(acquire(&self.slots).await)
     }
 
     /// A slot for a backlog job, or the job is parked until one comes free.

@@ -222,8 +222,8 @@ impl Carrier {
             && let Some(hook) = target.hook()
         {
             let lets_pass = hook.lets_pass(attempt);
-            entry.rejected = lets_pass.then(|| hub.rejected(None, attempt));
-            let edited = hub.at_last(|| hub.is_edited_since(target, attempt.at));
+            entry.rejected = lets_pass.then(|| hub.rejected(None, hook));
+            let edited = hub.at_last(|| hub.is_edited(target));
             if edited.await == Some(true) || lets_pass {
                 due = hub.clock.now();
             }
@@ -243,7 +243,7 @@ impl Carrier {
         let due = hub.clock.now().plus(hub.retry_delay(1, None));
         // What a receiver says of a hook as it was says nothing of it as it is.
         let off = hub.at_last(|| async {
-            match hub.is_edited_since(target, attempt.at).await? {
+            match hub.is_edited(target).await? {
                 true => Ok(()),
                 false => hub.switch_off(hook.id, GONE).await,
             }
@@ -351,7 +351,7 @@ fn wait_aside(carrier: Arc<Carrier>, call: Call, room: OwnedSemaphorePermit) {
 /// A permit of a semaphore that nobody ever closes.
 pub(super) async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
     let permit = Arc::clone(semaphore).acquire_owned().await;
-    permit.expect("the hub closes none of its semaphores")
+    permit.expect("the flow closes none of its semaphores")
 }
 
 /// The row of a backlog.

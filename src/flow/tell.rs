@@ -1,8 +1,12 @@
 //! Telling one hook of one event outside of a fan-out: a ping, a test, a redelivery, a step of a replay. In: an edition and a
 //! hook. Out: the attempt, which the diary has too. What holds for any other delivery holds here: the limits of its origin, its
-//! rate, its order, and that a hook which is disabled is sent nothing.
+//! rate, its order, and that a hook which is disabled is sent nothing. But for the circuit of its origin, which keeps nobody from
+//! asking whether the receiver is back; an answer closes it.
 //!
-//! Invariant: who waits for a slot of the origin keeps no room from others.
+//! Invariants:
+//! 1. Who waits for a slot of the origin keeps no room from others, and waits in turn. The room comes after it, other than with
+//!    whom `Hub::room` speaks of; but nobody who has room waits for a slot for longer than a moment.
+//! 2. Who waits for its rate keeps nothing from others.
 
 use std::time::Duration;
 
@@ -18,9 +22,6 @@ use crate::domain::attempt::{Attempt, Verdict};
 use crate::domain::hook::{Hook, HookId};
 use crate::net::sender::Exchange;
 use crate::store::{StoreError, Target};
-
-/// How long to wait where too many wait already.
-const CROWDED_PAUSE: Duration = Duration::from_millis(250);
 
 /// What one request to a hook needs.
 struct Passage {
@@ -64,9 +65,7 @@ impl Hub {
         if let Some(note) = note(edition, &hook, attempt.clone(), asked, &headers, redelivery) {
             self.diary.note(note).await;
         }
-        if attempt.outcome.verdict() == Verdict::Gone
-            && !self.is_edited_since(&target, attempt.at).await?
-        {
+        if attempt.outcome.verdict() == Verdict::Gone && !self.is_edited(&target).await? {
             self.switch_off(id, GONE).await?;
         }
         Ok(Some(attempt))
@@ -90,43 +89,45 @@ impl Hub {
 
     /// The right to make one request to a hook, as it stands then: it may be edited or disabled while this waits.
     async fn passage_to(&self, id: HookId) -> Result<Option<Passage>, StoreError> {
-        let Some(mut hook) = self.listening(id).await? else {
-            return Ok(None);
-        };
-        loop {
-            let _alone = self.paces.alone(&hook).await;
-            let Some((_room, permit)) = self.slot_for(&hook).await else {
-                return Ok(None);
+        while let Some(hook) = self.listening(id).await? {
+            let alone = self.paces.alone(&hook).await;
+            if let Err(wait) = self.paces.take(&hook) {
+                drop(alone);
+                match self.pause(wait).await {
+                    Some(()) => continue,
+                    None => break,
+                }
+            }
+            let slot = self.slot_at(hook.endpoint.origin());
+            let Some((permit, room)) = self.stop.run_until_cancelled(slot).await else {
+                break;
             };
             let Some(now) = self.listening(id).await? else {
-                return Ok(None);
+                break;
             };
-            if now.endpoint.origin() == hook.endpoint.origin() && now.ordered == hook.ordered {
+            if way(&now) == way(&hook) {
                 return Ok(Some(Passage {
                     hook: now,
                     permit,
-                    _room,
-                    _alone,
+                    _room: room,
+                    _alone: alone,
                 }));
             }
-            hook = now;
         }
+        Ok(None)
     }
 
-    /// Room and a slot for one request to a hook, once its rate allows it. `None` if the hub stops before that.
-    async fn slot_for(&self, hook: &Hook) -> Option<(OwnedSemaphorePermit, Permit)> {
-        while let Err(wait) = self.paces.take(hook) {
-            self.pause(wait).await?;
-        }
-        let gate = self.gates.of(hook.endpoint.origin());
-        while !self.stop.is_cancelled() {
-            let room = acquire(&self.room).await;
-            if let Some(permit) = gate.try_pass() {
-                return Some((room, permit));
-            }
-            drop(room);
-            self.pause(CROWDED_PAUSE).await?;
-        }
-        None
+    /// A slot of an origin, and room.
+    async fn slot_at(&self, origin: &str) -> (Permit, OwnedSemaphorePermit) {
+        let permit = self.gates.of(origin).pass_in_turn().await;
+        (permit, acquire(&self.room).await)
     }
 }
+
+/// What the passage to a hook hangs on.
+fn way(hook: &Hook) -> (&str, bool, Option<u32>) {
+    (hook.endpoint.origin(), hook.ordered, hook.rate)
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,18 @@
 
 use bytes::Bytes;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::clock::new_publication_id;
 use super::*;
 use crate::domain::attempt::{Attempt, Outcome};
+use crate::domain::event::{EventName, EventPattern};
+use crate::domain::hook::{ContentType, Hook, HookId, Receiver};
 use crate::domain::job::{Fanout, Job, JobId};
-use crate::domain::publication::Publication;
+use crate::domain::publication::{EventMark, Publication};
 use crate::domain::receipt::{Receipt, Stage, Tally};
+use crate::domain::source::{Dialect, Source, SourceName};
 use crate::domain::subscription::Subscription;
 use crate::domain::topic::Topic;
 use crate::domain::value::{CallbackUrl, TopicUrl};
@@ -18,7 +23,7 @@ use crate::net::resolve::Resolver;
 use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
 use crate::net::ways::Ways;
-use crate::store::{BacklogLimits, SledStore, StoreOptions, Subscriber};
+use crate::store::{BacklogLimits, HookChange, SledStore, StoreOptions, Subscriber};
 
 const PLENTY: Duration = Duration::from_secs(30);
 
@@ -127,6 +132,108 @@ pub(super) fn publication(hub: &Hub, id: PublicationId) -> Publication {
         size: 1,
         accepted_at: hub.clock.now(),
         event: None,
+    }
+}
+
+fn source() -> Source {
+    Source {
+        name: SourceName::parse("social").expect("a name"),
+        dialect: Dialect::Websub,
+        events: Vec::new(),
+        private: false,
+        inbound_secret: None,
+        created_at: Timestamp(1),
+    }
+}
+
+/// An event of a source.
+pub(super) fn event(hub: &Hub, id: PublicationId) -> Publication {
+    let source = source();
+    let mark = EventMark {
+        source: source.name,
+        name: EventName::parse("made").expect("a name"),
+        dialect: source.dialect,
+        created_at: hub.clock.now(),
+    };
+    Publication {
+        event: Some(mark),
+        ..publication(hub, id)
+    }
+}
+
+/// A hook without a past on all events of that source, which did not come over the desk.
+pub(super) async fn hook_on(hub: &Hub, url: &str) -> Hook {
+    let url = CallbackUrl::parse(url).expect("a URL");
+    let receiver = Receiver::Web {
+        url: url.clone(),
+        content_type: ContentType::Json,
+    };
+    let hook = Hook {
+        id: HookId(1),
+        ..Hook::plain(&source(), vec![EventPattern::All], receiver, url)
+    };
+    keep(hub, &hook).await;
+    hook
+}
+
+/// A hook is like this from now on.
+pub(super) async fn keep(hub: &Hub, hook: &Hook) {
+    let put = HookChange::PutHook {
+        hook: hook.clone(),
+        topics: Vec::new(),
+    };
+    hub.store.commit(vec![put.into()]).await.expect("a commit");
+}
+
+/// Where requests arrive, one after the other.
+pub(super) struct Station(TcpListener);
+
+impl Station {
+    pub(super) async fn start() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").await.expect("a port"))
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/", self.0.local_addr().expect("an address"))
+    }
+
+    /// The next request has come; it is answered when the caller says so.
+    pub(super) async fn called(&self) -> Called {
+        let (mut stream, _) = self.0.accept().await.expect("a connection");
+        let mut head = [0; 4_096];
+        assert!(stream.read(&mut head).await.expect("a request") > 0);
+        Called(stream)
+    }
+
+    /// Answers all that come until something has ended, and counts them; gives what came of it.
+    pub(super) async fn answering<T>(
+        &self,
+        status: u16,
+        work: impl Future<Output = T>,
+    ) -> (usize, T) {
+        let mut work = std::pin::pin!(work);
+        let mut count = 0;
+        loop {
+            tokio::select! {
+                ended = &mut work => return (count, ended),
+                called = self.called() => {
+                    count += 1;
+                    assert!(count < 1_000, "there is no end");
+                    called.answer(status).await;
+                }
+            }
+        }
+    }
+}
+
+pub(super) struct Called(TcpStream);
+
+impl Called {
+    pub(super) async fn answer(mut self, status: u16) {
+        let answer =
+            format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let written = self.0.write_all(answer.as_bytes()).await;
+        written.expect("an open connection");
     }
 }
 

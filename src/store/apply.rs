@@ -71,6 +71,10 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             target,
             publication,
         } => backlog::give_up(rows, *target, *publication)?,
+        Change::Forgo {
+            target,
+            publication,
+        } => backlog::forgo(rows, *target, *publication)?,
         Change::Postpone {
             target,
             publication,

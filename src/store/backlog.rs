@@ -91,6 +91,19 @@ pub(super) fn give_up(
     Ok(())
 }
 
+/// See [`super::Change::Forgo`].
+pub(super) fn forgo(
+    rows: &mut Overlay,
+    target: TargetId,
+    publication: PublicationId,
+) -> Result<()> {
+    if take_entry(rows, target, publication)? {
+        mark_missing(rows, target, publication, MissingState::Gone)?;
+        leave_backlog(rows, publication, |tally| tally.gone += 1)?;
+    }
+    Ok(())
+}
+
 /// See [`super::Change::Postpone`].
 pub(super) fn postpone(
     rows: &mut Overlay,
@@ -124,9 +137,7 @@ pub(super) fn rouse(rows: &mut Overlay, target: TargetId, at: Timestamp) -> Resu
 pub(super) fn end(rows: &mut Overlay, target: TargetId) -> Result<()> {
     for key in rows.keys(Group::Waiting(target))? {
         if let Key::Waiting(_, publication) = key {
-            rows.remove(&key);
-            mark_missing(rows, target, publication, MissingState::Gone)?;
-            leave_backlog(rows, publication, |tally| tally.gone += 1)?;
+            forgo(rows, target, publication)?;
         }
     }
     rows.remove(&Key::Job(JobId::Backlog(target)));

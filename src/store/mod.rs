@@ -138,8 +138,8 @@ pub struct Waiting {
 /// How a publication that was rejected waits: others pass it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// When it was last tried.
-    pub at: Timestamp,
+    /// Which edit of the hook rejected it: its `updated_at`. What a later one makes of it is not known yet.
+    pub edit: Timestamp,
     /// When to try it again.
     pub due: Timestamp,
     /// How often it was tried.
@@ -217,6 +217,14 @@ pub enum Change {
     /// A publication is given up for a target in backlog: `backlog` becomes `given_up`; the job stays as it is, or is gone with its
     /// last entry.
     GiveUp {
+        /// Who.
+        target: TargetId,
+        /// What.
+        publication: PublicationId,
+    },
+    /// A target in backlog is to end without a publication: `backlog` becomes `gone`; else as `GiveUp`. For whom so much waits that
+    /// it would be too much for one `End`.
+    Forgo {
         /// Who.
         target: TargetId,
         /// What.

@@ -1,14 +1,15 @@
-//! What is asked of a hook: a test with the latest push, everything with `*`, its deliveries that succeeded or failed.
+//! What is asked of a hook: a test with the latest push, everything with `*` or of a group, a preview, how it fares, its deliveries that
+//! succeeded or failed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::declared::ask;
 use crate::hooking::{MADE, receiver, shop};
 use crate::raising::assert_refused;
-use crate::support::{Hub, Reply, Request, Server};
+use crate::support::{Hub, Reply, Request, Server, eventually};
 
 const HOOKS: &str = "/repos/octocat/hello/hooks";
 
@@ -122,6 +123,106 @@ async fn a_star_is_every_event_by_both_apis() {
     hub.event("fork", &json!({})).await;
     told(&server, "/repos", "fork", 2).await;
     assert_eq!(told(&server, "/repos", "issues", 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_group_is_every_event_of_it_and_no_other() {
+    let hub = Hub::start().await;
+    let source = json!({ "dialect": "mastodon" });
+    hub.declare("social", &source).await.expect(201);
+    let server = receiver(Reply::status(200)).await;
+    let wish = json!({ "source": "social", "events": ["account.*"], "ordered": true });
+    hub.hook(&server.url("/"), &wish).await;
+    let account = json!({ "id": "7", "username": "alice" });
+    for (event, payload) in [
+        ("account.created", &account),
+        ("report.created", &json!({ "id": "8" })),
+        ("account.approved", &account),
+    ] {
+        let path = format!("/social/events/{event}");
+        hub.raise(&path, payload).await.expect(202);
+    }
+    let log = server.log().wait_for("an event", 2, |_| true).await;
+    let told = log.iter().map(|request| {
+        let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+        body["event"].clone()
+    });
+    let told: Vec<_> = told.collect();
+    assert_eq!(told, [json!("account.created"), json!("account.approved")]);
+}
+
+#[tokio::test]
+async fn a_preview_is_made_of_the_latest_event_that_fits_and_else_of_an_example() {
+    let hub = Hub::start().await;
+    let source = json!({ "dialect": "mastodon" });
+    hub.declare("social", &source).await.expect(201);
+    let server = receiver(Reply::status(200)).await;
+    let wish = json!({
+        "source": "social", "url": server.url("/"), "events": ["account.*"],
+        "template": "{\"text\":\"{{event}} of {{object.username}}\"}",
+    });
+    let preview = async || {
+        let shown = ask(&hub, "POST", "/api/v1/hooks/preview", &wish).await;
+        shown.expect(200).json()
+    };
+    assert_eq!(preview().await["is_example"], true);
+    for (event, id, username) in [
+        ("account.approved", "7", "alice"),
+        ("account.created", "9", "bob"),
+    ] {
+        let path = format!("/social/events/{event}");
+        let payload = json!({ "id": id, "username": username });
+        hub.raise(&path, &payload).await.expect(202);
+    }
+    let report = json!({ "id": "8" });
+    hub.raise("/social/events/report.created", &report)
+        .await
+        .expect(202);
+    let shown = preview().await;
+    assert_eq!(shown["is_example"], false, "{shown}");
+    assert_eq!(shown["event"], "account.created");
+    let body = shown["request"]["body"].as_str();
+    assert_eq!(body, Some(r#"{"text":"account.created of bob"}"#));
+
+    // What is sent, to a hook that is really there, comes without anything of the previews before it.
+    hub.hook(&server.url("/"), &wish).await;
+    let account = json!({ "id": "1", "username": "eve" });
+    hub.raise("/social/events/account.created", &account)
+        .await
+        .expect(202);
+    let log = server.log().wait_for("the event", 1, |_| true).await;
+    assert_eq!(log.len(), 1);
+    assert_eq!(log[0].body, r#"{"text":"account.created of eve"}"#);
+}
+
+#[tokio::test]
+async fn the_last_response_stands_in_the_hook_as_clients_know_it() {
+    let hub = repository().await;
+    let status = Arc::new(AtomicU16::new(200));
+    let says = Arc::clone(&status);
+    let answer = move |_: &Request| Reply::status(says.load(Ordering::SeqCst));
+    let server = Server::start_on([127, 0, 0, 1].into(), answer).await;
+    let idle = json!({
+        "name": "web", "events": ["push"], "active": false, "config": { "url": server.url("/idle") },
+    });
+    let idle = ask(&hub, "POST", HOOKS, &idle).await.expect(201).json();
+    let unused = json!({ "code": null, "status": "unused", "message": null });
+    assert_eq!(idle["last_response"], unused);
+
+    let hook = hub.repository_hook(&server, "/", &["push"]).await;
+    let last = async |expected: Value| {
+        eventually("the last response", async || {
+            let shown = ask(&hub, "GET", &hook, &Value::Null).await.expect(200);
+            (shown.json()["last_response"] == expected).then_some(())
+        })
+        .await;
+    };
+    last(json!({ "code": 200, "status": "active", "message": "OK" })).await;
+    status.store(404, Ordering::SeqCst);
+    hub.event("push", &json!({ "ref": "refs/heads/main" }))
+        .await;
+    let message = "Invalid HTTP Response: 404";
+    last(json!({ "code": 404, "status": "invalid_http_response", "message": message })).await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
 //!   [`waiting`]: what waits for them, and for how long; [`hooking`] makes hooks and reads their log.
 //! - [`golden`]: the requests that the users' documents show, at a socket; [`services`]: what chats and an IRC channel hear.
-//! - [`asking`]: tests, `*` and lists of deliveries; [`keeping`]: how long keys and deliveries are kept.
+//! - [`asking`]: tests, previews, `*` and lists of deliveries; [`keeping`]: how long keys and deliveries are kept.
 //!
 //! Whoever has a delivery in hand, as headers and body, hands both to [`foreign::scrutinize`].
 #![allow(

@@ -5,29 +5,25 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::super::Settings;
 use super::super::dispatch::Places;
 use super::super::round::{wait, waiting};
-use super::super::tests::{fanout, hub_with, publication, subscriber};
+use super::super::tests::{
+    Station, event, fanout, hook_on, hub_with, keep, publication, subscriber,
+};
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
-use crate::domain::event::{EventName, EventPattern};
-use crate::domain::hook::{ContentType, Receiver};
-use crate::domain::publication::EventMark;
-use crate::domain::source::{Dialect, Source, SourceName};
-use crate::domain::value::{CallbackUrl, PublicationId};
-use crate::store::HookChange;
+use crate::domain::value::PublicationId;
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A target in backlog, and what it has missed.
 struct Scene {
     _folder: TempDir,
     hub: Arc<Hub>,
-    receiver: TcpListener,
+    receiver: Station,
     target: Target,
     publication: PublicationId,
 }
@@ -37,9 +33,8 @@ impl Scene {
     async fn new(settings: Settings, body: Option<&'static [u8]>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub_with(&folder, settings);
-        let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = receiver.local_addr().expect("an address");
-        let subscriber = subscriber(&hub, &format!("http://{address}/"));
+        let receiver = Station::start().await;
+        let subscriber = subscriber(&hub, &receiver.url());
         let publication = publication(&hub, fanout(&hub, 1).await.publication);
         let activate = Change::Activate(subscriber.subscription.clone());
         let target = Target::from(subscriber);
@@ -71,26 +66,9 @@ impl Scene {
         })
     }
 
-    /// The request has come; it is answered when the caller says so.
-    async fn called(&self) -> Called {
-        let (mut stream, _) = self.receiver.accept().await.expect("a connection");
-        let mut head = [0; 4_096];
-        assert!(stream.read(&mut head).await.expect("a request") > 0);
-        Called(stream)
-    }
-
     async fn is_settled(&self) -> bool {
         let waiting = self.hub.store.waiting(self.target.id, 10).await;
         waiting.expect("a read").is_empty()
-    }
-}
-
-struct Called(TcpStream);
-
-impl Called {
-    async fn answer(mut self) {
-        let answer = b"HTTP/1.1 200 Fine\r\nContent-Length: 0\r\n\r\n";
-        self.0.write_all(answer).await.expect("an open connection");
     }
 }
 
@@ -121,9 +99,9 @@ async fn an_attempt_waits_for_room_and_keeps_no_slot_of_its_origin() {
     assert!(!run.is_finished());
 
     drop(taken);
-    let called = scene.called().await;
+    let called = scene.receiver.called().await;
     assert_eq!(hub.room.available_permits(), all as usize - 1);
-    called.answer().await;
+    called.answer(200).await;
     run.await.expect("no panic");
     assert!(scene.is_settled().await);
     assert_eq!(hub.room.available_permits(), all as usize);
@@ -175,61 +153,36 @@ async fn attempts_share_the_body_with_everybody_who_delivers_it() {
     let edition = scene.hub.edition(scene.publication).await;
     let edition = edition.expect("the store works").expect("it has the body");
     let run = scene.run();
-    let called = scene.called().await;
+    let called = scene.receiver.called().await;
     assert_eq!(Arc::strong_count(&edition), 2);
-    called.answer().await;
+    called.answer(200).await;
     run.await.expect("no panic");
     assert_eq!(Arc::strong_count(&edition), 1);
 }
 
-/// A hook on a receiver, which has rejected so many events an hour before they are tried again, and one that waits behind them.
-async fn rejecting(hub: &Hub, receiver: &TcpListener, rejected: usize) -> TargetId {
-    let source = Source {
-        name: SourceName::parse("social").expect("a name"),
-        dialect: Dialect::Websub,
-        events: Vec::new(),
-        private: false,
-        inbound_secret: None,
-        created_at: Timestamp(1),
-    };
-    let address = receiver.local_addr().expect("an address");
-    let url = CallbackUrl::parse(&format!("http://{address}/")).expect("a URL");
-    let web = Receiver::Web {
-        url: url.clone(),
-        content_type: ContentType::Json,
-    };
-    let hook = Hook {
-        id: HookId(1),
-        ..Hook::plain(&source, vec![EventPattern::All], web, url.clone())
-    };
-    let target = hook.id.target();
-    let put = HookChange::PutHook {
-        hook,
-        topics: Vec::new(),
-    };
-    let mut changes = vec![put.into()];
-    let now = hub.clock.now();
-    for n in 0..=rejected {
-        let mut publication = publication(hub, fanout(hub, 1).await.publication);
-        publication.event = Some(EventMark {
-            source: source.name.clone(),
-            name: EventName::parse("made").expect("a name"),
-            dialect: source.dialect,
-            created_at: now,
-        });
+/// Events wait for a hook; of each it is given whether the hook has rejected it.
+async fn events_wait(hub: &Hub, hook: &Hook, rejected: &[Option<Rejected>]) {
+    let (target, now) = (hook.id.target(), hub.clock.now());
+    let mut changes = Vec::new();
+    for rejected in rejected {
+        let event = event(hub, fanout(hub, 1).await.publication);
         let entry = Waiting {
-            rejected: (n < rejected).then_some(Rejected {
-                at: now,
-                due: now.plus(Duration::from_secs(3_600)),
-                times: 1,
-            }),
-            ..waiting(&publication)
+            rejected: *rejected,
+            ..waiting(&event)
         };
-        changes.push(wait(target, &url, entry, now, None));
-        changes.push(Change::Journal(publication, Bytes::from_static(b"{}")));
+        changes.push(wait(target, &hook.endpoint, entry, now, None));
+        changes.push(Change::Journal(event, Bytes::from_static(b"{}")));
     }
     hub.store.commit(changes).await.expect("a commit");
-    target
+}
+
+/// How an event waits that this hook has rejected: for an hour.
+fn rejected_by(hub: &Hub, hook: &Hook) -> Rejected {
+    Rejected {
+        edit: hook.updated_at,
+        due: hub.clock.now().plus(HOUR),
+        times: 1,
+    }
 }
 
 #[tokio::test]
@@ -241,21 +194,85 @@ async fn of_too_many_that_were_rejected_the_oldest_are_given_up_so_that_others_p
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub_with(&folder, Settings::default());
-        let receiver = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let target = rejecting(&hub, &receiver, rejected).await;
-        let job = wake_up(target, hub.clock.now());
-        let answered = async {
-            let (mut stream, _) = receiver.accept().await.expect("a connection");
-            let mut head = [0; 4_096];
-            assert!(stream.read(&mut head).await.expect("a request") > 0);
-            Called(stream).answer().await;
-        };
-        let (ran, ()) = tokio::join!(hub.run_backlog(job), answered);
+        let receiver = Station::start().await;
+        let hook = hook_on(&hub, &receiver.url()).await;
+        let mut entries = vec![Some(rejected_by(&hub, &hook)); rejected];
+        entries.push(None);
+        events_wait(&hub, &hook, &entries).await;
+        let job = wake_up(hook.id.target(), hub.clock.now());
+        let (requests, ran) = receiver.answering(200, hub.run_backlog(job)).await;
         ran.expect("the store works");
-        let waiting = hub.store.waiting(target, 2 * ALONE).await;
+        assert_eq!(requests, 1);
+        let waiting = hub.store.waiting(hook.id.target(), 2 * ALONE).await;
         let waiting = waiting.expect("a read");
         assert_eq!(waiting.len(), left);
         assert!(waiting.iter().all(|entry| entry.rejected.is_some()));
         hub.store.close().await.expect("closed");
     }
+}
+
+#[tokio::test]
+async fn an_edit_that_asks_for_order_or_a_rate_holds_back_what_would_follow_at_once() {
+    let as_it_was = |_: &mut Hook| ();
+    let edits: [(fn(&mut Hook), usize); 3] = [
+        (as_it_was, 5),
+        (|hook| hook.ordered = true, 0),
+        (|hook| hook.rate = Some(1), 1),
+    ];
+    for (edit, follow) in edits {
+        let folder = tempfile::tempdir().expect("a folder");
+        let hub = hub_with(&folder, Settings::default());
+        let receiver = Station::start().await;
+        let mut hook = hook_on(&hub, &receiver.url()).await;
+        events_wait(&hub, &hook, &[None; 6]).await;
+        let job = wake_up(hook.id.target(), hub.clock.now());
+        let run = tokio::spawn({
+            let hub = Arc::clone(&hub);
+            async move { hub.run_backlog(job).await }
+        });
+        let first = receiver.called().await;
+        edit(&mut hook);
+        keep(&hub, &hook).await;
+        first.answer(200).await;
+        let (requests, ran) = receiver.answering(200, run).await;
+        ran.expect("no panic").expect("the store works");
+        assert_eq!(requests, follow);
+        hub.store.close().await.expect("closed");
+    }
+}
+
+#[tokio::test]
+async fn what_a_hook_rejects_is_not_tried_anew_because_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub_with(&folder, Settings::default());
+    let receiver = Station::start().await;
+    let hook = Hook {
+        updated_at: hub.clock.now().plus(HOUR),
+        ..hook_on(&hub, &receiver.url()).await
+    };
+    keep(&hub, &hook).await;
+    events_wait(&hub, &hook, &[None]).await;
+    let job = wake_up(hook.id.target(), hub.clock.now());
+    let (requests, ran) = receiver.answering(400, hub.run_backlog(job)).await;
+    ran.expect("the store works");
+    assert_eq!(requests, 1);
+    hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn an_edit_frees_what_was_rejected_also_with_a_clock_that_was_set_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hub = hub_with(&folder, Settings::default());
+    let receiver = Station::start().await;
+    let hook = hook_on(&hub, &receiver.url()).await;
+    let before = Hook {
+        updated_at: hub.clock.now(),
+        ..hook.clone()
+    };
+    events_wait(&hub, &hook, &[Some(rejected_by(&hub, &before))]).await;
+    let job = wake_up(hook.id.target(), hub.clock.now());
+    let (requests, ran) = receiver.answering(200, hub.run_backlog(job)).await;
+    ran.expect("the store works");
+    assert_eq!(requests, 1);
+    hub.store.close().await.expect("closed");
 }

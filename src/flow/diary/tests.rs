@@ -3,44 +3,13 @@
 use tempfile::TempDir;
 
 use super::super::clock::new_publication_id;
-use super::super::tests::hub;
+use super::super::tests::{hook_on, hub, keep};
 use super::*;
 use crate::domain::attempt::{Attempt, Outcome};
 use crate::domain::delivery::{Request, RequestBody};
-use crate::domain::event::{EventName, EventPattern};
-use crate::domain::hook::{ContentType, Receiver as HookReceiver};
-use crate::domain::source::{Dialect, Source, SourceName};
-use crate::domain::value::CallbackUrl;
+use crate::domain::event::EventName;
 
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// An active hook that is active since then.
-async fn hook(hub: &Hub, active_since: Timestamp) -> Hook {
-    let source = Source {
-        name: SourceName::parse("social").expect("a name"),
-        dialect: Dialect::Websub,
-        events: Vec::new(),
-        private: false,
-        inbound_secret: None,
-        created_at: Timestamp(1),
-    };
-    let url = CallbackUrl::parse("https://r.example/").expect("a URL");
-    let receiver = HookReceiver::Web {
-        url: url.clone(),
-        content_type: ContentType::Json,
-    };
-    let hook = Hook {
-        id: HookId(1),
-        active_since,
-        ..Hook::plain(&source, vec![EventPattern::All], receiver, url)
-    };
-    let put = HookChange::PutHook {
-        hook: hook.clone(),
-        topics: Vec::new(),
-    };
-    hub.store.commit(vec![put.into()]).await.expect("a commit");
-    hook
-}
 
 fn failed(hook: &Hook, at: Timestamp) -> Note {
     let attempt = Attempt {
@@ -78,7 +47,11 @@ async fn what_failed_before_a_hook_was_enabled_does_not_disable_it() {
     let hub = hub(&folder);
     hub.declare_own_source().await.expect("declared");
     let now = hub.clock.now();
-    let enabled = hook(&hub, now.minus(10 * DAY)).await;
+    let enabled = Hook {
+        active_since: now.minus(10 * DAY),
+        ..hook_on(&hub, "https://r.example/").await
+    };
+    keep(&hub, &enabled).await;
     let mut standings = HashMap::new();
     let mut write = async |at| {
         let mut entries = vec![failed(&enabled, at)];

@@ -8,6 +8,10 @@ use crate::flow::work::Capacity;
 const ORIGIN: &str = "http://a.example";
 
 fn gates() -> (Gates, Arc<Work>) {
+    gates_with(2)
+}
+
+fn gates_with(circuit_failures: u32) -> (Gates, Arc<Work>) {
     let one = Capacity {
         verify: 1,
         fetch: 1,
@@ -17,7 +21,7 @@ fn gates() -> (Gates, Arc<Work>) {
     let work = Arc::new(Work::new(one));
     let rules = GateRules {
         per_origin: 1,
-        circuit_failures: 2,
+        circuit_failures,
         circuit_schedule: Schedule::new(vec![Duration::from_secs(10)]),
         probe_for: Duration::from_secs(1),
     };
@@ -148,6 +152,30 @@ async fn a_dead_origin_is_asked_once_for_each_step() {
     drop(gate);
     gates.prune();
     assert!(gates.gates.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_failed_since_its_last_answer_is_not_known_also_where_circuits_are_off() {
+    let answer = Outcome::Answered {
+        status: 200,
+        retry_after: None,
+        excerpt: String::new(),
+    };
+    for circuit_failures in [0, 2] {
+        let (gates, _) = gates_with(circuit_failures);
+        let gate = gates.of(ORIGIN);
+        assert!(!gate.is_known());
+        for _ in 0..2 {
+            gates.record(&gate, &answer, Duration::from_millis(1));
+            assert!(gate.is_known());
+            gates.record(&gate, &no_answer(), Duration::ZERO);
+            assert!(!gate.is_known());
+        }
+        for _ in 0..9 {
+            gates.record(&gate, &no_answer(), Duration::ZERO);
+        }
+        assert_eq!(gates.closed_until(&gate).is_none(), circuit_failures == 0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

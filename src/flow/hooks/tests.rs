@@ -8,9 +8,11 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::event::EventName;
 use crate::domain::hook::ContentType;
+use crate::domain::receipt::MissingState;
 use crate::domain::source::OWN_SOURCE;
 use crate::domain::value::CallbackUrl;
-use crate::flow::tests::hub;
+use crate::flow::round::{wait, waiting};
+use crate::flow::tests::{event, fanout, hook_on, hub};
 use crate::store::memory::MemoryStore;
 use crate::store::{BacklogLimits, SharedStore};
 
@@ -236,4 +238,31 @@ async fn a_preview_is_what_would_be_sent() {
         "{preview:?}"
     );
     assert!(hub.store.hooks(None, 1).await.expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_for_a_hook_that_is_deleted_is_gone_however_much_it_is() {
+    const EVENTS: usize = 900;
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let hook = hook_on(&hub, "https://r.example/").await;
+    let target = hook.id.target();
+    let (mut events, mut waits) = (Vec::new(), Vec::new());
+    for _ in 0..EVENTS {
+        let event = event(&hub, fanout(&hub, 1).await.publication);
+        let entry = waiting(&event);
+        let now = hub.clock.now();
+        waits.push(wait(target, &hook.endpoint, entry, now, None));
+        events.push(event.id);
+    }
+    hub.store.commit(waits).await.expect("a commit");
+    hub.delete_hook(hook.id).await.expect("deleted");
+    for id in events {
+        let receipt = hub.store.receipt(id).await.expect("a read");
+        let tally = receipt.expect("a receipt").tally;
+        assert_eq!((tally.backlog, tally.given_up, tally.gone), (0, 0, 1));
+        let missing = hub.store.missing(id, None, 9).await.expect("a page");
+        assert_eq!(missing[0].state, MissingState::Gone);
+    }
+    hub.store.close().await.expect("closed");
 }

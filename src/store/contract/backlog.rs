@@ -197,6 +197,18 @@ pub(super) async fn what_waits_for_an_ended_target_is_gone(store: &dyn Store) {
     commit(store, vec![Change::Activate(subscription(0, 1, 5))]).await;
     commit(store, vec![wait(1, 1, 10, None), wait(1, 2, 10, None)]).await;
     commit(store, vec![Change::Visited(id(1), Tally::default())]).await;
+    // The first one in a step of its own.
+    for _ in 0..2 {
+        let forgo = Change::Forgo {
+            target: target(0, 1),
+            publication: id(1),
+        };
+        commit(store, vec![forgo]).await;
+        let counted = tally(store, 1).await;
+        assert_eq!((counted.backlog, counted.gone), (0, 1));
+        let queue = store.waiting(target(0, 1), 9).await.expect("a page");
+        assert_eq!(queue, [waiting(2, 10)]);
+    }
     for _ in 0..2 {
         let end = Change::End {
             target: target(0, 1),

@@ -105,6 +105,10 @@ fn backlog_changes() -> impl Strategy<Value = Change> {
             target: target(topic, at),
             publication: id(n),
         }),
+        1 => whose().prop_map(|((topic, at), n)| Change::Forgo {
+            target: target(topic, at),
+            publication: id(n),
+        }),
         1 => (whose(), 0..9_u64).prop_map(|(((topic, at), n), due)| Change::Postpone {
             target: target(topic, at),
             publication: id(n),

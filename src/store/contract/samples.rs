@@ -104,10 +104,10 @@ pub fn waiting(n: u8, size: u64) -> Waiting {
     }
 }
 
-pub fn rejected(at: u64) -> Rejected {
+pub fn rejected(edit: u64) -> Rejected {
     Rejected {
-        at: Timestamp(at),
-        due: Timestamp(at + 10),
+        edit: Timestamp(edit),
+        due: Timestamp(edit + 10),
         times: 2,
     }
 }

@@ -178,6 +178,10 @@ impl State {
                 target,
                 publication,
             } => self.decide(target, publication, MissingState::GivenUp),
+            Change::Forgo {
+                target,
+                publication,
+            } => self.decide(target, publication, MissingState::Gone),
             Change::Postpone {
                 target,
                 publication,

@@ -21,6 +21,7 @@ pub enum Reply {
         headers: Vec<(String, String)>,
         body: Vec<u8>,
         after: Duration,
+        once: Option<watch::Receiver<bool>>,
     },
     /// Says nothing and keeps the connection open.
     Hang,
@@ -40,6 +41,7 @@ impl Reply {
             headers: Vec::new(),
             body: Vec::new(),
             after: Duration::ZERO,
+            once: None,
         }
     }
 
@@ -68,6 +70,14 @@ impl Reply {
     pub fn after(mut self, delay: Duration) -> Self {
         if let Self::Answer { after, .. } = &mut self {
             *after = delay;
+        }
+        self
+    }
+
+    /// Not before this is so.
+    pub fn once(mut self, is_so: watch::Receiver<bool>) -> Self {
+        if let Self::Answer { once, .. } = &mut self {
+            *once = Some(is_so);
         }
         self
     }
@@ -199,8 +209,14 @@ async fn answer(stream: &mut BufReader<TcpStream>, reply: Reply, head_only: bool
             headers,
             body,
             after,
+            once,
         } => {
             tokio::time::sleep(after).await;
+            if let Some(mut once) = once
+                && once.wait_for(|is_so| *is_so).await.is_err()
+            {
+                return false;
+            }
             let mut head = format!("HTTP/1.1 {status} Reply\r\n");
             for (name, value) in headers {
                 head.push_str(&format!("{name}: {value}\r\n"));
