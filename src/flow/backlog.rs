@@ -4,15 +4,19 @@
 //! itself. Several that are rejected in a row, with no success between, say that the hook is wrong and not the events: then it waits
 //! as any other target that fails.
 
+mod settling;
+
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 
+use self::settling::{Came, Failed, Settling};
 use super::Hub;
 use super::deliver::Patience;
 use super::round::{GONE, acquire};
-use crate::domain::attempt::{Attempt, Verdict};
+use crate::domain::attempt::Verdict;
 use crate::domain::hook::{Hook, HookId};
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::retry::Passage;
@@ -119,11 +123,16 @@ impl Hub {
             return Ok(ControlFlow::Break(()));
         }
         let (mut failures, mut abreast) = (head.failures, 1);
+        let mut settling = Settling::new(&target);
         let mut due = due.into_iter();
         while due.len() > 0 {
             let next = due.by_ref().take(abreast);
-            let attempts = next.map(|entry| self.attempt(&target, entry, failures, give_up_at));
-            let left = try_join_all(attempts).await?;
+            let attempts = join_all(next.map(|entry| self.attempt(&target, entry, give_up_at)));
+            let attempts = pin!(attempts);
+            let (mut left, failed) = settling.make(self, attempts, due.len() == 0).await?;
+            for failed in failed {
+                left.push(self.postpone(*failed, failures, give_up_at).await?);
+            }
             if left.contains(&Left::Everything) {
                 return Ok(ControlFlow::Break(()));
             }
@@ -145,16 +154,16 @@ impl Hub {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One attempt after so many `failures` in a row. The oldest entry is given up at `give_up_at`.
+    /// One attempt. The oldest entry is given up at `give_up_at`.
     async fn attempt(
         &self,
         target: &Target,
         entry: Waiting,
-        failures: u32,
         give_up_at: Timestamp,
-    ) -> Result<Left, StoreError> {
+    ) -> Result<Came, StoreError> {
+        const ALL: Came = Came::Left(Left::Everything);
         if self.stop.is_cancelled() {
-            return Ok(Left::Everything);
+            return Ok(ALL);
         }
         // What it is told beside this, a ping or a replay, keeps to its order too.
         let _alone = match target.hook() {
@@ -164,12 +173,12 @@ impl Hub {
         let edited = match target.hook() {
             Some(hook) => match self.hook_for(hook.id, give_up_at).await? {
                 // From now on in order, or no longer: what is under way goes by how it was.
-                Some(now) if now.ordered != hook.ordered => {
+                Some(now) if now.hook().is_some_and(|now| now.ordered != hook.ordered) => {
                     self.knock(target.id, self.clock.now());
-                    return Ok(Left::Everything);
+                    return Ok(ALL);
                 }
-                Some(hook) => Some(Target::from(hook)),
-                None => return Ok(Left::Everything),
+                Some(now) => Some(now),
+                None => return Ok(ALL),
             },
             None => None,
         };
@@ -177,7 +186,7 @@ impl Hub {
         let gate = self.gates.of(target.callback().origin());
         if let Some(until) = self.gates.closed_until(&gate) {
             self.knock(target.id, until.min(give_up_at));
-            return Ok(Left::Everything);
+            return Ok(ALL);
         }
         // The origin's slot comes after the room, so that nobody keeps it from others while waiting.
         let place = acquire(&self.places.swift).await;
@@ -186,42 +195,33 @@ impl Hub {
         let Some(permit) = gate.pass_or_park(|| wake_up(target.id, now)) else {
             // It cannot come back before this: its lane is busy until this run is over.
             self.turns.park(target.id, now);
-            return Ok(Left::Everything);
+            return Ok(ALL);
         };
         let Some(edition) = self.edition(entry.publication).await? else {
             self.give_up(target.id, &[entry]).await?;
-            return Ok(Left::Nothing);
+            return Ok(Came::Left(Left::Nothing));
         };
         // Right before the request: it may be the circuit's only probe, and the circuit waits to be told how it ended.
         if let Passage::NotBefore(until) = self.gates.passage(&gate) {
             self.knock(target.id, until.min(give_up_at));
-            return Ok(Left::Everything);
+            return Ok(ALL);
         }
         let mut patience = Patience::new();
         let attempt = self
             .deliver(&edition, target, permit, &mut patience, || drop(place))
             .await;
-        if attempt.outcome.verdict() == Verdict::Delivered {
-            let settle = Change::Settle {
-                target: target.id,
-                publication: entry.publication,
-                at: self.clock.now(),
-            };
-            self.store.commit(vec![settle]).await?;
-            return Ok(Left::Nothing);
-        }
-        self.postpone(target, entry, failures, give_up_at, attempt)
-            .await
+        Ok(match attempt.outcome.verdict() {
+            Verdict::Delivered => Came::Delivered(entry.publication, self.clock.now()),
+            _ => Came::Failed(Box::new((target.clone(), entry, attempt))),
+        })
     }
 
-    /// An attempt has failed: when to try again, and whether others may be tried before.
+    /// An attempt has failed after so many `failures` in a row: when to try again, and whether others may be tried before.
     async fn postpone(
         &self,
-        target: &Target,
-        entry: Waiting,
+        (target, entry, attempt): Failed,
         failures: u32,
         give_up_at: Timestamp,
-        attempt: Attempt,
     ) -> Result<Left, StoreError> {
         let now = self.clock.now();
         let verdict = attempt.outcome.verdict();
@@ -239,7 +239,7 @@ impl Hub {
             0 => now,
             beyond => now.plus(self.retry_delay(beyond, asked)),
         };
-        let is_edited = self.is_edited(target).await?;
+        let is_edited = self.is_edited(&target).await?;
         if is_edited {
             // This says nothing of the hook as it is now.
             (due, failures) = (now, 0);
@@ -298,8 +298,9 @@ impl Hub {
         &self,
         id: HookId,
         give_up_at: Timestamp,
-    ) -> Result<Option<Hook>, StoreError> {
-        let Some(hook) = self.store.hook(id).await? else {
+    ) -> Result<Option<Target>, StoreError> {
+        let held = self.store.target(id.target()).await?;
+        let Some((held, hook)) = held.as_ref().and_then(|held| Some((held, held.hook()?))) else {
             // Its backlog has ended with it.
             self.paces.forget(id);
             self.knock(id.target(), self.clock.now());
@@ -310,8 +311,8 @@ impl Hub {
             self.knock(id.target(), give_up_at);
             return Ok(None);
         }
-        match self.paces.take(&hook) {
-            Ok(()) => Ok(Some(hook)),
+        match self.paces.take(hook) {
+            Ok(()) => Ok(Some(held.clone())),
             Err(wait) => {
                 let due = self.clock.now().plus(wait.max(LEAST_WAIT));
                 self.knock(id.target(), due.min(give_up_at));

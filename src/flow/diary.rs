@@ -20,8 +20,12 @@ use crate::store::{HookChange, StoreError};
 
 /// Entries that wait to be written; whoever delivers to a hook waits beyond it.
 const QUEUE: usize = 4_096;
-/// Entries in one commit.
+/// Changes in one commit.
 const BATCH: usize = 512;
+/// So many at a time are a crowd: many of them are beyond what is kept before others can read them.
+const CROWD: usize = 256;
+/// How long the writer waits then for more of them to come, in how many steps.
+const LINGER: (Duration, u32) = (Duration::from_millis(25), 8);
 /// After so many entries of a hook it is looked how many there are.
 const COUNT_EVERY: usize = 100;
 /// So many hooks are known to the writer; beyond it all are read anew.
@@ -85,24 +89,39 @@ impl Hub {
             return;
         };
         let mut standings = HashMap::new();
-        let mut entries = Vec::with_capacity(BATCH);
+        let mut entries = Vec::new();
         loop {
-            let reading = unwritten.recv_many(&mut entries, BATCH);
+            let reading = unwritten.recv_many(&mut entries, QUEUE);
             let read = tokio::select! {
                 biased;
                 read = reading => read,
                 () = self.stop.cancelled() => 0,
             };
             if read == 0 {
-                let last = unwritten.recv_many(&mut entries, BATCH);
+                let last = unwritten.recv_many(&mut entries, QUEUE);
                 let came = tokio::time::timeout(LAST_WORDS, last).await;
                 if came.is_err() && self.in_flight() == 0 {
                     return;
                 }
             }
+            let is_crowd = entries.len() >= CROWD;
             if let Err(error) = self.write_entries(&mut entries, &mut standings).await {
                 tracing::error!(%error, "the store failed to keep deliveries of hooks; they are not in the log");
             }
+            if is_crowd {
+                self.linger(&unwritten).await;
+            }
+        }
+    }
+
+    /// Lets more entries come, unless somebody would have to wait for that.
+    async fn linger(&self, unwritten: &Receiver<Note>) {
+        let (step, steps) = LINGER;
+        for _ in 0..steps {
+            if unwritten.len() >= QUEUE / 2 || self.stop.is_cancelled() {
+                return;
+            }
+            tokio::time::sleep(step).await;
         }
     }
 
@@ -113,6 +132,8 @@ impl Hub {
     ) -> Result<(), StoreError> {
         let mut changes = Vec::with_capacity(entries.len());
         let (mut crowded, mut failing) = (Vec::new(), Vec::new());
+        let keep = self.settings.hooks.deliveries_per_hook;
+        let mut surplus = surplus(entries, keep);
         for Note { delivery, body } in entries.drain(..) {
             let hook = delivery.hook;
             let standing = match standings.entry(hook) {
@@ -135,6 +156,11 @@ impl Hub {
             if self.is_hopeless(&standing.health, delivery.attempt.at) {
                 failing.push(hook);
             }
+            // The others of this hook, behind it, are as many as are kept.
+            if let Some(beyond) = surplus.get_mut(&hook).filter(|beyond| **beyond > 0) {
+                *beyond -= 1;
+                continue;
+            }
             standing.since_counted += 1;
             if standing.since_counted >= COUNT_EVERY {
                 standing.since_counted = 0;
@@ -142,11 +168,14 @@ impl Hub {
             }
             changes.push(HookChange::Log(delivery, body).into());
         }
-        if !changes.is_empty() {
-            self.store.commit(changes).await?;
+        while !changes.is_empty() {
+            let rest = changes.split_off(BATCH.min(changes.len()));
+            self.store
+                .commit(std::mem::replace(&mut changes, rest))
+                .await?;
         }
+        crowded.dedup();
         for hook in crowded {
-            let keep = self.settings.hooks.deliveries_per_hook;
             if let Some(before) = self.store.oldest_kept(hook, keep).await? {
                 self.forget_deliveries(hook, before).await?;
             }
@@ -178,13 +207,12 @@ impl Hub {
         before: DeliveryId,
     ) -> Result<(), StoreError> {
         loop {
-            let page = self.store.deliveries_after(hook, None, PAGE).await?;
-            let old = page.iter().take_while(|delivery| delivery.id < before);
-            let Some(last) = old.last() else {
+            let page = self.store.oldest_deliveries(hook, PAGE).await?;
+            let Some(last) = page.iter().take_while(|id| **id < before).last() else {
                 return Ok(());
             };
-            let is_last_step = page.len() < PAGE || last.id < page[page.len() - 1].id;
-            let step = DeliveryId(last.id.0 + 1).min(before);
+            let is_last_step = page.len() < PAGE || *last < page[page.len() - 1];
+            let step = DeliveryId(last.0 + 1).min(before);
             let prune = HookChange::PruneDeliveries { hook, before: step };
             self.store.commit(vec![prune.into()]).await?;
             if is_last_step {
@@ -209,6 +237,21 @@ impl Hub {
             }
         }
     }
+}
+
+/// Of each hook the entries that come before the last `keep`: there are more behind them than are kept.
+fn surplus(entries: &[Note], keep: usize) -> HashMap<HookId, usize> {
+    let mut surplus = HashMap::new();
+    if entries.len() <= keep {
+        return surplus;
+    }
+    for Note { delivery, .. } in entries {
+        *surplus.entry(delivery.hook).or_insert(0) += 1;
+    }
+    surplus
+        .values_mut()
+        .for_each(|entries: &mut usize| *entries = entries.saturating_sub(keep));
+    surplus
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!    it does not come to anybody anew after the next one, but for who stands in that checkpoint as open: it may have got
 //!    this one and the next just before the crash, and gets this one once more.
 //!    An event is news of its own, not a topic's new state: the next one need not wait for that, only for the rows of those
-//!    who get it through their backlogs, so that ordered hooks get theirs in order.
+//!    who may get it at once another time. Who gets all through its backlog has the rows in order (`endings`).
 //! 4. The cursor waits for nobody but for room in flight: who is slow waits aside, who is busy gets it through the backlog.
 //! 5. At most `ledger::OPEN` deliveries are open at a time, so that a checkpoint is never a large value.
 
@@ -21,7 +21,8 @@ use tokio::time::Instant;
 
 use super::Hub;
 use super::dispatch::Dispatch;
-use super::pulse::Activity;
+use super::editions::Edition;
+use super::endings::{Ending, Knock};
 use super::recover::Known;
 use super::round::{Call, Carrier, wait, waiting};
 use crate::domain::job::{Cursor, Fanout, Job};
@@ -60,18 +61,19 @@ struct Wait {
     in_turn: bool,
 }
 
+impl Wait {
+    /// Whether it is for a target that gets everything through its backlog.
+    fn is_in_line(&self) -> bool {
+        let hook = self.target.hook();
+        !self.in_turn && hook.is_some_and(|hook| !hook.goes_at_once())
+    }
+}
+
 impl Hub {
     /// Visits every target that the cursor has not passed. What is in flight at the end lands on a task of its own, so that
     /// the topic's next publication need not wait for stragglers.
     pub(super) async fn run_fanout(self: &Arc<Self>, job: Fanout) -> Result<Vec<Job>, StoreError> {
-        // The job may have run before, and panicked: the store knows how far it came.
-        let Some((mut job, mut known)) = self.resume_fanout(job.publication).await? else {
-            return Ok(Vec::new());
-        };
-        let Some(edition) = self.edition(job.publication).await? else {
-            job.tally.targets += known.pass(job.end());
-            let done = Change::Visited(job.publication, job.tally);
-            self.store.commit(vec![done]).await?;
+        let Some((job, known, edition)) = self.begin_fanout(job).await? else {
             return Ok(Vec::new());
         };
         let carrier = Carrier::new(Arc::clone(self), edition, job.tally);
@@ -86,23 +88,45 @@ impl Hub {
             writing: None,
         };
         let visited_all = run.visit_all().await;
-        let is_event = run.carrier.publication().event.is_some();
-        let settles = visited_all
-            && match is_event {
-                true => !run.waits.is_empty() && run.carrier.ledger.is_settled(),
-                false => run.lands_soon().await,
-            };
-        if settles {
+        if run.is_event() {
+            // Who always goes by its backlog is not overtaken: endings are written in their order.
+            let must_wait = !run.waits.iter().all(Wait::is_in_line);
+            if visited_all && run.writing.is_none() && run.carrier.ledger.is_settled() {
+                run.end(must_wait).await;
+            } else {
+                let ending = run.ending(None);
+                let visited_all = visited_all && run.write(ending, must_wait).await;
+                self.tracker.spawn(run.land_all(visited_all));
+            }
+        } else if visited_all && run.lands_soon().await {
             run.land_all(true).await;
-        } else if is_event {
-            let visited_all = visited_all && run.flush_waits().await;
-            self.tracker.spawn(run.land_all(visited_all));
         } else {
             let visited_all =
                 visited_all && run.checkpoint().await && run.checkpoint_written().await;
             self.tracker.spawn(run.land_all(visited_all));
         }
         Ok(Vec::new())
+    }
+
+    /// Where a fan-out begins, and with what. `None` if there is nothing (more) to do.
+    async fn begin_fanout(
+        &self,
+        job: Fanout,
+    ) -> Result<Option<(Fanout, Known, Arc<Edition>)>, StoreError> {
+        if let Some(edition) = self.editions.begin(job.publication) {
+            return Ok(Some((job, Known::default(), edition)));
+        }
+        // The job may have run before, and panicked: the store knows how far it came.
+        let Some((mut job, mut known)) = self.resume_fanout(job.publication).await? else {
+            return Ok(None);
+        };
+        if let Some(edition) = self.edition(job.publication).await? {
+            return Ok(Some((job, known, edition)));
+        }
+        job.tally.targets += known.pass(job.end());
+        let done = Change::Visited(job.publication, job.tally);
+        self.store.commit(vec![done]).await?;
+        Ok(None)
     }
 }
 
@@ -279,38 +303,45 @@ impl Run {
         Change::Put(Job::Fanout(self.job.clone()))
     }
 
+    /// Writes down who waits. False if the process stops before that.
     async fn flush_waits(&mut self) -> bool {
-        self.flush_waits_with(None).await
+        let ending = self.ending(None);
+        self.write(ending, true).await
     }
 
-    /// Writes down who waits, and what comes with that.
-    async fn flush_waits_with(&mut self, more: Option<Change>) -> bool {
+    /// Everybody has been visited, and nothing is in flight: writes that down, and who waits.
+    async fn end(&mut self, must_wait: bool) {
+        self.carrier.ledger.write(&mut self.job);
+        let done = Change::Visited(self.job.publication, self.job.tally);
+        let ending = self.ending(Some(done));
+        self.write(ending, must_wait).await;
+    }
+
+    /// Who waits, and what comes with that, to be written down.
+    fn ending(&mut self, more: Option<Change>) -> Ending {
         let entry = waiting(self.carrier.publication());
         let changes = self
             .waits
             .iter()
             .map(|Wait { target, due, .. }| wait(target.id, target.callback(), entry, *due, None));
-        let changes: Vec<Change> = changes.chain(more).collect();
-        if changes.is_empty() {
-            return true;
+        let changes = changes.chain(more).collect();
+        let knocks = self.waits.drain(..).map(|wait| Knock {
+            target: wait.target.id,
+            due: wait.due,
+            in_turn: wait.in_turn,
+        });
+        Ending {
+            changes,
+            knocks: knocks.collect(),
         }
-        if !self.hub.commit_at_last(changes).await {
-            return false;
-        }
-        let now = self.hub.clock.now();
-        self.hub.work.pulse.beat(Activity::Delivery, now);
-        for Wait {
-            target,
-            due,
-            in_turn,
-        } in self.waits.drain(..)
-        {
-            self.hub.knock(target.id, due);
-            if in_turn {
-                self.hub.end_turn(target.id, due);
-            }
-        }
-        true
+    }
+
+    async fn write(&self, ending: Ending, must_wait: bool) -> bool {
+        ending.changes.is_empty() || self.hub.leave(ending, must_wait).await
+    }
+
+    fn is_event(&self) -> bool {
+        self.carrier.publication().event.is_some()
     }
 
     /// Waits until everything in flight has landed. Then the publication is done; or, if the process stops, the last
@@ -333,8 +364,9 @@ impl Run {
         self.checkpoint_written().await;
         self.carrier.ledger.write(&mut self.job);
         if visited_all && self.job.open.is_empty() {
-            let done = Change::Visited(self.job.publication, self.job.tally);
-            self.flush_waits_with(Some(done)).await;
+            // An event's next one does not wait for this; a topic's next content does.
+            let must_wait = !self.is_event();
+            self.end(must_wait).await;
         } else if self.checkpoint().await {
             self.checkpoint_written().await;
         }

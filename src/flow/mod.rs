@@ -18,6 +18,7 @@ mod deliver;
 mod diary;
 mod dispatch;
 mod editions;
+mod endings;
 pub mod errand;
 mod fanout;
 mod fetch;

@@ -131,17 +131,21 @@ impl Hub {
         changes.reserve(3 * events.len() + 2);
         let mut fanouts = Vec::with_capacity(events.len());
         let mut receipts = Vec::with_capacity(events.len());
-        for event in &events {
+        for event in events {
             let id = new_publication_id();
             receipts.push(id);
-            let (publication, body) = self.publication_of(source, event, id);
-            let fanout = Job::Fanout(Fanout::new(id, self.members_of(source, &event.name)));
+            let (publication, body) = self.publication_of(source, &event, id);
             let topic = publication.topic.clone();
+            let work_out = || self.members_of(source, &event.name);
+            let members = self.sources.members(&topic, work_out);
+            let fanout = Job::Fanout(Fanout::new(id, members));
             let receipt = self.new_receipt(id, topic, Stage::Delivering);
             changes.push(Change::Receive(receipt));
-            changes.push(Change::Journal(publication, body));
+            changes.push(Change::Journal(publication.clone(), body.clone()));
             changes.push(Change::Put(fanout.clone()));
-            fanouts.push(fanout);
+            let name = source.name.clone();
+            let edition = self.edition_of_event(publication, body, event, name);
+            fanouts.push((fanout, edition));
         }
         let receipt = match receipts.as_slice() {
             [only] => *only,
@@ -166,8 +170,9 @@ impl Hub {
             HookChange::Remember(remembered).into()
         }));
         self.store.commit(changes).await?;
-        for fanout in fanouts {
+        for (fanout, edition) in fanouts {
             self.meters.published();
+            self.editions.expect(edition);
             self.work.schedule(fanout);
         }
         Ok(receipt)

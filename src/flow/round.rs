@@ -172,8 +172,8 @@ impl Carrier {
         let hub = &self.hub;
         // A hook as it stands now: it may have been edited or disabled since it was visited.
         let edited = match target.hook() {
-            Some(hook) => match hub.at_last(|| hub.store.hook(hook.id)).await {
-                Some(Some(hook)) if hook.goes_at_once() => Some(Target::from(hook)),
+            Some(_) => match hub.at_last(|| hub.store.target(target.id)).await {
+                Some(Some(now)) if now.hook().is_some_and(Hook::goes_at_once) => Some(now),
                 _ => {
                     go_ahead();
                     return self.carry_later(target, hub.clock.now(), None).await;

@@ -14,13 +14,15 @@ use crate::dialect::{Misfit, check_pattern};
 use crate::domain::event::EventName;
 use crate::domain::hook::HookId;
 use crate::domain::source::{Dialect, OWN_SOURCE, Source, SourceName};
-use crate::domain::value::{SourceId, TopicUrl};
+use crate::domain::value::{SourceId, TopicId, TopicUrl};
 use crate::store::{HookChange, StoreError};
 
 /// The events of the hub's own source: the hub has disabled a hook; one that it had disabled is active again; it has given up events
 /// for one.
 pub(super) const OWN_EVENTS: [&str; 3] = ["hook.disabled", "hook.enabled", "hook.given_up"];
 
+/// So many topics are known; beyond it all are worked out anew.
+const TOPICS_KNOWN: usize = 10_000;
 /// The most hooks that are counted when they stand in the way.
 const HOOKS_COUNTED: usize = 1_000;
 
@@ -29,6 +31,8 @@ const HOOKS_COUNTED: usize = 1_000;
 pub(super) struct Sources {
     known: DashMap<SourceId, Arc<Source>>,
     turns: Stripes,
+    /// Of the topic of an event, those whose targets get it. What never changes is worked out once.
+    members: DashMap<TopicUrl, Vec<TopicId>>,
 }
 
 /// Why a source is not changed.
@@ -70,6 +74,25 @@ pub struct EventPlace {
     pub source: SourceName,
     /// The event's name, or what stands in its place.
     pub event: String,
+}
+
+impl Sources {
+    /// The topics whose targets get what is raised on this one, as `work_out` has it.
+    pub(super) fn members(
+        &self,
+        topic: &TopicUrl,
+        work_out: impl FnOnce() -> Vec<TopicId>,
+    ) -> Vec<TopicId> {
+        if let Some(members) = self.members.get(topic) {
+            return members.clone();
+        }
+        if self.members.len() >= TOPICS_KNOWN {
+            self.members.clear();
+        }
+        let members = work_out();
+        self.members.insert(topic.clone(), members.clone());
+        members
+    }
 }
 
 impl Hub {

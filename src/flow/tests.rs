@@ -200,9 +200,12 @@ impl Station {
     /// The next request has come; it is answered when the caller says so.
     pub(super) async fn called(&self) -> Called {
         let (mut stream, _) = self.0.accept().await.expect("a connection");
-        let mut head = [0; 4_096];
-        assert!(stream.read(&mut head).await.expect("a request") > 0);
-        Called(stream)
+        let mut head = vec![0; 4_096];
+        let length = stream.read(&mut head).await.expect("a request");
+        assert!(length > 0);
+        head.truncate(length);
+        let head = String::from_utf8_lossy(&head).into_owned();
+        Called { stream, head }
     }
 
     /// Answers all that come until something has ended, and counts them; gives what came of it.
@@ -226,13 +229,21 @@ impl Station {
     }
 }
 
-pub(super) struct Called(TcpStream);
+pub(super) struct Called {
+    stream: TcpStream,
+    head: String,
+}
 
 impl Called {
+    /// What has come of the request.
+    pub(super) fn head(&self) -> &str {
+        &self.head
+    }
+
     pub(super) async fn answer(mut self, status: u16) {
         let answer =
             format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        let written = self.0.write_all(answer.as_bytes()).await;
+        let written = self.stream.write_all(answer.as_bytes()).await;
         written.expect("an open connection");
     }
 }

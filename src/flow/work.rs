@@ -147,12 +147,13 @@ pub async fn run(hub: Arc<Hub>) {
 
 async fn run_one(hub: Arc<Hub>, job: Job) {
     let mut run = Run::new(Arc::clone(&hub.work), hub.clock, job.clone());
+    // Boxed but for fan-outs, which come by the thousand: their futures would be as large otherwise.
     let ended = match job {
-        Job::Verify(job) => hub.run_verify(job).await,
-        Job::Deny(job) => hub.run_deny(job).await,
-        Job::Fetch(job) => hub.run_fetch(job).await,
+        Job::Verify(job) => Box::pin(hub.run_verify(job)).await,
+        Job::Deny(job) => Box::pin(hub.run_deny(job)).await,
+        Job::Fetch(job) => Box::pin(hub.run_fetch(job)).await,
         Job::Fanout(job) => hub.run_fanout(job).await,
-        Job::Backlog(job) => hub.run_backlog(job).await,
+        Job::Backlog(job) => Box::pin(hub.run_backlog(job)).await,
     };
     run.ended = Some(ended);
 }

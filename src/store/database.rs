@@ -49,7 +49,7 @@ impl Database {
     /// Writes rows, all or none; they are on disk after the next `sync`.
     pub fn apply(&self, rows: Rows) -> Result<()> {
         let mut batch = ::sled::Batch::default();
-        let mut bytes = 0;
+        let (count, mut bytes) = (rows.len(), 0);
         for (key, value) in rows {
             bytes += ROW_BYTES + key.len() + value.as_ref().map_or(0, Vec::len);
             match value {
@@ -58,7 +58,7 @@ impl Database {
             }
         }
         caught(|| self.tree.apply_batch(batch))?.map_err(unavailable)?;
-        self.clean_up(bytes)
+        self.clean_up(bytes, count)
     }
 
     /// Makes what was written durable. sled's own flush ends in `sync_file_range`, which is no barrier against power loss.
@@ -107,9 +107,10 @@ impl Database {
 
     /// Has sled reclaim about as much of the file as was just written. sled moves one page out of the way of its cleaner
     /// whenever it rewrites some page, and that is too rarely while big values come and go: the file would grow without
-    /// end. A row that is written again and again has its page, a tiny one, rewritten at every tenth time.
-    fn clean_up(&self, written: usize) -> Result<()> {
-        for _ in 0..=written / BYTES_PER_STROKE {
+    /// end. A row that is written again and again has its page, a tiny one, rewritten at every tenth time. So has any other row,
+    /// which makes small ones clean up after themselves.
+    fn clean_up(&self, written: usize, rows: usize) -> Result<()> {
+        for _ in rows..=written / BYTES_PER_STROKE {
             let stroke = self.strokes.fetch_add(1, Ordering::Relaxed);
             caught(|| self.broom.insert(b"", &stroke.to_be_bytes()))?.map_err(unavailable)?;
         }

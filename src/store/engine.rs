@@ -4,6 +4,7 @@
 //! Invariants:
 //! - After a clean close the `mark` says how long the file was: a shorter one is refused.
 //! - `lock` is held as long as the database may be open: nobody else has the folder.
+//! - Whatever is in `recent` is what the database says.
 //! - A batch is applied under the write half of `database`, and each read holds the read half: no read sees half a batch.
 //! - After any failed write the database is closed and opened anew, so that memory shows what the disk has: nothing of a
 //!   batch that sled did not write. (A batch that was written whole, and only whose sync failed, can come back.)
@@ -20,6 +21,7 @@ use std::time::Duration;
 use super::database::{Database, Rows, caught, unavailable};
 use super::key::Key;
 use super::mark::Mark;
+use super::recent::Recent;
 use super::record::Record as _;
 use super::{Result, StoreError};
 
@@ -43,6 +45,7 @@ pub(super) struct Engine {
     lock: File,
     database: RwLock<Option<Database>>,
     syncs: AtomicU64,
+    recent: Recent,
 }
 
 impl Engine {
@@ -75,6 +78,7 @@ impl Engine {
             lock,
             database: RwLock::new(None),
             syncs: AtomicU64::new(0),
+            recent: Recent::default(),
         };
         let mark = Mark::read(folder).map_err(blocked)?;
         if let Some(cause) = mark.complaint(folder) {
@@ -94,6 +98,11 @@ impl Engine {
     /// How many times the database file was made durable.
     pub fn syncs(&self) -> u64 {
         self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// What was read before and has not changed since. Who puts something in holds the database for reading.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// The database for reading, while no batch can come in between.
@@ -166,6 +175,7 @@ impl Engine {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(closed)?;
+        self.recent.forget(rows.keys().map(Vec::as_slice));
         database.apply(rows)
     }
 
@@ -177,11 +187,13 @@ impl Engine {
     }
 
     fn stop(&self) {
-        let database = self
+        let mut held = self
             .database
             .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+            .unwrap_or_else(PoisonError::into_inner);
+        self.recent.forget_all();
+        let database = held.take();
+        drop(held);
         // Dropping flushes, and sled panics where that fails; there is nothing left to save.
         if let Err(error) = caught(move || drop(database)) {
             tracing::warn!(store.error = %error, "closing the database failed");

@@ -170,6 +170,11 @@ impl Key {
         }
     }
 
+    /// Whether the bytes are the key of a row that says who a target is.
+    pub fn is_of_target(bytes: &[u8]) -> bool {
+        matches!(bytes.first(), Some(b'i' | b'k' | b's'))
+    }
+
     /// The place that the bytes name, if they name one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (kind, rest) = bytes.split_first()?;

@@ -27,6 +27,7 @@ mod mark;
 mod overlay;
 mod quarantine;
 mod read;
+mod recent;
 mod record;
 mod sled;
 mod target;

@@ -8,6 +8,7 @@ use super::hooks::HookRow;
 use super::journal::Journaled;
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
+use super::recent::Recent;
 use super::record::Record;
 use super::{Result, Subscriber, Target};
 use crate::domain::hook::{Hook, HookId};
@@ -24,6 +25,7 @@ const AT_ONCE: usize = 1_000;
 pub(super) struct View<'a> {
     pub database: &'a Database,
     pub quarantine: &'a Quarantine,
+    pub recent: &'a Recent,
 }
 
 /// Which rows of a group make a page.

@@ -13,9 +13,11 @@ use super::engine::{Engine, Reading};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::read::{Span, View};
+use super::recent::FEW;
 use super::record::Record;
 use super::writer::{QUEUE, Request, Work, Writer};
 use super::{BacklogLimits, Change, Result, Store, StoreError, Subscriber, Target, Waiting};
+use crate::domain::hook::{Hook, HookId};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Bundle, Missing, Receipt};
@@ -24,7 +26,7 @@ use crate::domain::topic::{Hosted, Topic};
 use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
 
 /// Pages up to this many rows are read where they are asked for; longer ones on a thread that may block.
-const SHORT_PAGE: usize = 16;
+const SHORT_PAGE: usize = FEW;
 
 /// How the store works.
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +133,19 @@ impl SledStore {
         self.read(move |view| view.record(&key)).await
     }
 
+    /// One hook, as all share it who ask for it.
+    pub(super) async fn shared_hook(&self, id: HookId) -> Result<Option<Arc<Hook>>> {
+        if let Some(hook) = self.shelf.engine.recent().hook(id) {
+            return Ok(Some(hook));
+        }
+        self.read(move |view| {
+            let hook = view.hook(id)?.map(Arc::new);
+            hook.iter().for_each(|hook| view.recent.keep_hook(hook));
+            Ok(hook)
+        })
+        .await
+    }
+
     pub(super) async fn page<T: Record + Send + 'static>(&self, span: Span) -> Result<Vec<T>> {
         self.read_page(span.limit, move |view| view.page(&span))
             .await
@@ -142,6 +157,7 @@ impl Shelf {
         Ok(View {
             database: reading.database()?,
             quarantine: &self.quarantine,
+            recent: self.engine.recent(),
         })
     }
 }
@@ -186,16 +202,37 @@ impl Store for SledStore {
         after: Option<CallbackId>,
         limit: usize,
     ) -> Result<Vec<Target>> {
+        let recent = self.shelf.engine.recent();
+        if let Some(all) = recent.targets(topic) {
+            let place = |target: &Target| after.is_none_or(|after| target.id.callback > after);
+            let page = all.iter().filter(|target| place(target)).take(limit);
+            return Ok(page.cloned().collect());
+        }
         // Most audiences are small, and to go aside costs more than to read them.
         let short = limit.min(SHORT_PAGE);
-        let page = self
-            .read(move |view| view.targets(topic, after, short))
-            .await?;
+        let page = self.read(move |view| {
+            let page = view.targets(topic, after, short)?;
+            if after.is_none() && page.len() < short {
+                view.recent.keep_targets(topic, &page);
+            }
+            Ok(page)
+        });
+        let page = page.await?;
         if page.len() < short || short == limit {
             return Ok(page);
         }
         self.read_aside(move |view| view.targets(topic, after, limit))
             .await
+    }
+
+    async fn target(&self, id: TargetId) -> Result<Option<Target>> {
+        match HookId::of(id) {
+            Some(hook) => Ok(self.shared_hook(hook).await?.map(Target::from)),
+            None => {
+                let subscription = self.subscription(id).await?;
+                Ok(subscription.map(|subscription| Subscriber { id, subscription }.into()))
+            }
+        }
     }
 
     async fn subscriptions(

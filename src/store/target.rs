@@ -1,5 +1,7 @@
 //! Whom a publication goes to: what the index of a topic's targets answers, the same to a fan-out whatever it is.
 
+use std::sync::Arc;
+
 use crate::domain::hook::Hook;
 use crate::domain::subscription::Subscription;
 use crate::domain::value::{CallbackUrl, TargetId, Timestamp};
@@ -20,7 +22,7 @@ pub enum Recipient {
     /// A verified, leased wish to hear of the topic.
     Subscription(Subscription),
     /// A hook that asks for the event.
-    Hook(Box<Hook>),
+    Hook(Arc<Hook>),
 }
 
 impl Target {
@@ -68,9 +70,15 @@ impl Target {
 
 impl From<Hook> for Target {
     fn from(hook: Hook) -> Self {
+        Arc::new(hook).into()
+    }
+}
+
+impl From<Arc<Hook>> for Target {
+    fn from(hook: Arc<Hook>) -> Self {
         Self {
             id: hook.id.target(),
-            recipient: Recipient::Hook(Box::new(hook)),
+            recipient: Recipient::Hook(hook),
         }
     }
 }

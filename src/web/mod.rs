@@ -233,20 +233,20 @@ fn one_of<const N: usize>(routes: [BoxedFilter<(Route,)>; N]) -> BoxedFilter<(Ro
         .fold(nothing, |rest, route| route.or(rest).unify().boxed())
 }
 
-/// The surface of the hub.
+/// The surface of the hub. Boxed is what comes rarely and is large: the future of each event would be as large otherwise.
 async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem> {
     if !matches!(route, Route::Live | Route::Ready | Route::Metrics) {
         site.admission.admit(&call)?;
     }
     let method = call.method.clone();
     match (route, method.as_str()) {
-        (Route::Hub, "POST") => hub::post(site, call).await,
+        (Route::Hub, "POST") => Box::pin(hub::post(site, call)).await,
         (Route::Hub, "GET" | "HEAD") => page::show(site, &call),
         (Route::Hub, _) => Err(Problem::Method("GET, HEAD, POST")),
 
-        (Route::Hosted, "PUT") => topics::put(site, call).await,
+        (Route::Hosted, "PUT") => Box::pin(topics::put(site, call)).await,
         (Route::Hosted, "GET" | "HEAD") => topics::get(site, &call).await,
-        (Route::Hosted, "DELETE") => topics::delete(site, &call).await,
+        (Route::Hosted, "DELETE") => Box::pin(topics::delete(site, &call)).await,
         (Route::Hosted, _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
 
         (Route::Receipt(id), "GET" | "HEAD") => receipts::show(site, &id).await,
@@ -254,26 +254,26 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Topics, "GET" | "HEAD") => api::topics(site, &call).await,
         (Route::Subscriptions, "GET" | "HEAD") => api::subscriptions(site, &call).await,
         (Route::Subscription(id), "GET" | "HEAD") => api::subscription(site, &call, &id).await,
-        (Route::Subscription(id), "DELETE") => api::end(site, &call, &id).await,
+        (Route::Subscription(id), "DELETE") => Box::pin(api::end(site, &call, &id)).await,
         (Route::Subscription(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
-        (Route::Deny(id), "POST") => api::deny(site, call, &id).await,
+        (Route::Deny(id), "POST") => Box::pin(api::deny(site, call, &id)).await,
         (Route::Deny(_), _) => Err(Problem::Method("POST")),
 
-        (Route::Repositories, _) => Ok(repos::handle(site, call).await),
-        (Route::Pleroma, _) => pleroma::handle(site, call).await,
-        (Route::Hooks, _) => hooks::handle(site, call).await,
+        (Route::Repositories, _) => Ok(Box::pin(repos::handle(site, call)).await),
+        (Route::Pleroma, _) => Box::pin(pleroma::handle(site, call)).await,
+        (Route::Hooks, _) => Box::pin(hooks::handle(site, call)).await,
         (Route::Replay(id), "GET" | "HEAD") => hooks::replays::show(site, &call, &id).await,
-        (Route::Replay(id), "DELETE") => hooks::replays::stop(site, &call, &id).await,
+        (Route::Replay(id), "DELETE") => Box::pin(hooks::replays::stop(site, &call, &id)).await,
         (Route::Replay(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
         (Route::Sources, "GET" | "HEAD") => sources::list(site, &call).await,
         (Route::Source(name), "GET" | "HEAD") => sources::show(site, &call, &name).await,
-        (Route::Source(name), "PUT") => sources::put(site, call, &name).await,
-        (Route::Source(name), "DELETE") => sources::delete(site, &call, &name).await,
+        (Route::Source(name), "PUT") => Box::pin(sources::put(site, call, &name)).await,
+        (Route::Source(name), "DELETE") => Box::pin(sources::delete(site, &call, &name)).await,
         (Route::Source(_), _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
         (Route::Tokens, "GET" | "HEAD") => grants::list(site, &call).await,
-        (Route::Tokens, "POST") => grants::post(site, call).await,
+        (Route::Tokens, "POST") => Box::pin(grants::post(site, call)).await,
         (Route::Tokens, _) => Err(Problem::Method("GET, HEAD, POST")),
-        (Route::Token(id), "DELETE") => grants::delete(site, &call, &id).await,
+        (Route::Token(id), "DELETE") => Box::pin(grants::delete(site, &call, &id)).await,
         (Route::Token(_), _) => Err(Problem::Method("DELETE")),
 
         (Route::Event { source, event }, "POST") => {

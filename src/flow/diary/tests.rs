@@ -2,8 +2,9 @@
 
 use tempfile::TempDir;
 
+use super::super::Settings;
 use super::super::clock::new_publication_id;
-use super::super::tests::{hook_on, hub, keep};
+use super::super::tests::{hook_on, hub, hub_with, keep};
 use super::*;
 use crate::domain::attempt::{Attempt, Outcome};
 use crate::domain::delivery::{Request, RequestBody};
@@ -67,5 +68,29 @@ async fn what_failed_before_a_hook_was_enabled_does_not_disable_it() {
     let health = hub.store.health(enabled.id).await.expect("a read");
     assert_eq!(health.failing_since, Some(now.minus(3 * DAY)));
     assert!(!write(now).await, "three days of failures");
+    hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn of_many_at_once_only_those_that_are_kept_are_written_and_all_count() {
+    let folder = TempDir::new().expect("a folder");
+    let mut settings = Settings::default();
+    settings.hooks.deliveries_per_hook = 3;
+    let hub = hub_with(&folder, settings);
+    let now = hub.clock.now();
+    let enabled = Hook {
+        active_since: now.minus(DAY),
+        ..hook_on(&hub, "https://r.example/").await
+    };
+    keep(&hub, &enabled).await;
+    let times: Vec<_> = (1..=8).map(|at| now.minus(DAY / 24 / at)).collect();
+    let mut entries = times.iter().map(|at| failed(&enabled, *at)).collect();
+    let written = hub.write_entries(&mut entries, &mut HashMap::new()).await;
+    written.expect("written");
+    let kept = hub.store.oldest_deliveries(enabled.id, 9).await;
+    let newest: Vec<_> = times[5..].iter().map(|at| DeliveryId::bound(*at)).collect();
+    assert_eq!(kept.expect("a read"), newest);
+    let health = hub.store.health(enabled.id).await.expect("a read");
+    assert_eq!(health.failing_since, Some(times[0]));
     hub.store.close().await.expect("closed");
 }

@@ -146,6 +146,8 @@ pub trait HookStore: Send + Sync + 'static {
         after: Option<DeliveryId>,
         limit: usize,
     ) -> Result<Vec<Delivery>>;
+    /// The numbers of a hook's deliveries, oldest first.
+    async fn oldest_deliveries(&self, hook: HookId, limit: usize) -> Result<Vec<DeliveryId>>;
     /// One delivery, and the body of its request if that is one of its own.
     async fn delivery(&self, hook: HookId, id: DeliveryId) -> Result<Option<(Delivery, Bytes)>>;
     /// The oldest of the newest `keep` deliveries, if there are older ones: from where on `PruneDeliveries` leaves as many.

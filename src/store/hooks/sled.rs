@@ -1,5 +1,7 @@
 //! The reads of the webhooks from the store in one folder.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
@@ -48,7 +50,8 @@ impl HookStore for SledStore {
     }
 
     async fn hook(&self, id: HookId) -> Result<Option<Hook>> {
-        self.read(move |view| view.hook(id)).await
+        let hook = self.shared_hook(id).await?;
+        Ok(hook.map(Arc::unwrap_or_clone))
     }
 
     async fn hooks(&self, after: Option<HookId>, limit: usize) -> Result<Vec<Hook>> {
@@ -97,6 +100,16 @@ impl HookStore for SledStore {
     ) -> Result<Vec<Delivery>> {
         let from = Start::After(after.map(|id| Key::Delivery(hook, id)));
         self.deliveries(hook, from, limit).await
+    }
+
+    async fn oldest_deliveries(&self, hook: HookId, limit: usize) -> Result<Vec<DeliveryId>> {
+        let span = Span::after(Group::Deliveries(hook), None, limit);
+        let number = |key: &[u8], _: &[u8]| match Key::parse(key) {
+            Some(Key::Delivery(_, id)) => Ok(Some(id)),
+            _ => Ok(None),
+        };
+        self.read_page(limit, move |view| view.walk(&span, number))
+            .await
     }
 
     async fn delivery(&self, hook: HookId, id: DeliveryId) -> Result<Option<(Delivery, Bytes)>> {

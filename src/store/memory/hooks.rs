@@ -192,6 +192,11 @@ impl HookStore for MemoryStore {
         Ok(self.state().hooks.deliveries.get(&(hook, id)).cloned())
     }
 
+    async fn oldest_deliveries(&self, hook: HookId, limit: usize) -> Result<Vec<DeliveryId>> {
+        let page = self.deliveries_after(hook, None, limit).await?;
+        Ok(page.into_iter().map(|delivery| delivery.id).collect())
+    }
+
     async fn oldest_kept(&self, hook: HookId, keep: usize) -> Result<Option<DeliveryId>> {
         let all = self.deliveries_before(hook, None, usize::MAX).await?;
         let is_too_many = all.len() > keep;

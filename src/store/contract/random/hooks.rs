@@ -131,6 +131,7 @@ async fn of_hook(store: &dyn Store, hook: HookId, say: &mut impl FnMut(&dyn Debu
         let after = store.deliveries_after(hook, bound, 99).await;
         say(&after.expect("a page"));
     }
+    say(&store.oldest_deliveries(hook, 2).await.expect("a read"));
     say(&store.oldest_kept(hook, 3).await.expect("a read"));
     for n in 0..9 {
         let delivery = store.delivery(hook, delivery_id(n)).await.expect("a read");
