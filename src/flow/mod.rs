@@ -22,11 +22,13 @@ pub mod errand;
 mod fanout;
 mod fetch;
 pub mod gate;
+mod history;
 pub mod hooks;
 mod ledger;
 mod meters;
 mod names;
 mod notice;
+pub mod odometer;
 mod pace;
 pub mod publish;
 mod pulse;
@@ -47,6 +49,7 @@ pub mod tokens;
 pub mod turns;
 mod verdicts;
 mod verify;
+mod vitals;
 pub mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,11 +66,12 @@ use self::diary::Diary;
 use self::dispatch::Places;
 use self::editions::Editions;
 use self::gate::{GateRules, Gates};
+use self::history::History;
+pub use self::history::Minute;
 pub use self::meters::Gauge;
 use self::meters::{Census, Meters};
 use self::names::{Names, Stripes};
 use self::pace::Paces;
-use self::pulse::Activity;
 use self::receipts::Unheard;
 use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
@@ -77,6 +81,8 @@ use self::sources::Sources;
 use self::tokens::Tokens;
 use self::turns::Turns;
 use self::verdicts::Verdicts;
+use self::vitals::Counted;
+pub use self::vitals::{Backlogs, Vitals};
 use self::work::{Capacity, Work};
 use crate::dialect::occurrence::Imprint;
 use crate::domain::retry::Schedule;
@@ -209,6 +215,10 @@ pub struct Hub {
     meters: Meters,
     /// What the last sweep has counted.
     census: Mutex<Option<Census>>,
+    /// What waits, as last counted for who looks.
+    counted: Counted,
+    /// The last hours.
+    history: History,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -284,6 +294,8 @@ impl Hub {
             paces: Paces::default(),
             meters: Meters::default(),
             census: Mutex::default(),
+            counted: Counted::default(),
+            history: History::default(),
             store,
             url,
             settings,
@@ -305,29 +317,8 @@ impl Hub {
         self.tracker.spawn(work::run(Arc::clone(self)));
         self.tracker.spawn(Arc::clone(self).sweep_regularly());
         self.tracker.spawn(Arc::clone(self).keep_diary());
+        self.tracker.spawn(Arc::clone(self).keep_history());
         Ok(taken_over)
-    }
-
-    /// What of the work stands still, in words; nothing if it gets on. See `pulse`.
-    pub fn stalls(&self) -> Vec<String> {
-        let settings = &self.settings;
-        let (verify, fetch) = (
-            settings.subscriptions.verify_timeout,
-            settings.fetch.timeout,
-        );
-        let measure = |activity| {
-            let due = self.work.due(activity);
-            match activity {
-                // The topic may be fetched first.
-                Activity::Verification => (due, verify + fetch),
-                // What the topic names as itself is fetched too.
-                Activity::Fetch => (due, fetch * 2),
-                // Stragglers are no part of a job any longer.
-                Activity::Delivery => (due + self.in_flight(), settings.delivery.timeout),
-            }
-        };
-        let snapshot = self.work.pulse.snapshot(self.clock.now(), measure);
-        snapshot.stalls()
     }
 
     /// What is going on right now, and what the last sweep has counted.

@@ -316,6 +316,12 @@ pub trait Store: HookStore {
     async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>>;
     /// Receipts in key order, oldest first.
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>>;
+    /// Receipts against key order, newest first.
+    async fn receipts_before(
+        &self,
+        before: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Receipt>>;
     /// The receipt of a ping of several topics.
     async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>>;
     /// Bundles in key order, oldest first.

@@ -85,21 +85,28 @@ async fn probe(site: &Site) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
     use super::*;
     use crate::flow::tests::hub;
     use crate::web::settings::LimitSettings;
+    use crate::web::stream::Streams;
     use crate::web::{Tokens, Web};
 
     #[tokio::test]
     async fn ready_means_that_the_loop_goes_round() {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub(&folder);
-        let site = Site::new(Web {
-            hub: Arc::clone(&hub),
-            limits: LimitSettings::default(),
-            tokens: Tokens::new([0; 32], Vec::new()),
-            metrics: Arc::new(String::new),
-        });
+        let site = Site::new(
+            Web {
+                hub: Arc::clone(&hub),
+                limits: LimitSettings::default(),
+                tokens: Tokens::new([0; 32], Vec::new()),
+                metrics: Arc::new(String::new),
+            },
+            Streams::new(TaskTracker::new(), CancellationToken::new()),
+        );
         let asleep = ready(&site).await;
         assert_eq!(asleep.status(), StatusCode::SERVICE_UNAVAILABLE);
         let told = String::from_utf8_lossy(asleep.body());

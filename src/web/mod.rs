@@ -12,6 +12,7 @@
 mod admission;
 mod api;
 mod call;
+mod desk;
 mod events;
 pub mod form;
 mod grants;
@@ -19,6 +20,7 @@ mod health;
 mod hooks;
 mod hub;
 mod inbox;
+mod live;
 mod may;
 mod object;
 mod openapi;
@@ -35,6 +37,7 @@ mod scan;
 mod serve;
 pub mod settings;
 mod sources;
+mod stream;
 mod tokens;
 mod topics;
 
@@ -51,6 +54,7 @@ use self::call::Call;
 use self::health::Readiness;
 use self::problem::Problem;
 use self::settings::LimitSettings;
+use self::stream::Streams;
 use self::tokens::Keyring;
 pub use self::{
     serve::serve,
@@ -61,6 +65,23 @@ use crate::flow::Hub;
 
 /// A reply before it goes out.
 type Answer = Response<Bytes>;
+
+/// What goes out.
+enum Reply {
+    /// All of it at once.
+    Whole(Answer),
+    /// Bit by bit, as long as somebody reads it.
+    Stream(warp::reply::Response),
+}
+
+impl warp::Reply for Reply {
+    fn into_response(self) -> warp::reply::Response {
+        match self {
+            Self::Whole(answer) => answer.into_response(),
+            Self::Stream(stream) => stream,
+        }
+    }
+}
 
 /// What is served.
 pub struct Web {
@@ -82,6 +103,7 @@ struct Site {
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     admission: Admission,
     readiness: Readiness,
+    streams: Streams,
 }
 
 /// A place of the hub, with the part of the path that names a thing.
@@ -103,6 +125,11 @@ enum Route {
     Source(String),
     Tokens,
     Token(String),
+    Session,
+    Watch,
+    History,
+    Page,
+    PageFile,
     Event { source: String, event: String },
     Inbox(String),
     OpenApi,
@@ -113,8 +140,9 @@ enum Route {
 }
 
 impl Site {
-    fn new(web: Web) -> Self {
+    fn new(web: Web, streams: Streams) -> Self {
         Self {
+            streams,
             admission: Admission::new(&web.limits),
             readiness: Readiness::default(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
@@ -131,7 +159,7 @@ impl Site {
 }
 
 /// Everything that the hub answers.
-fn routes(site: Arc<Site>, tracker: TaskTracker) -> BoxedFilter<(Answer,)> {
+fn routes(site: Arc<Site>, tracker: TaskTracker) -> BoxedFilter<(Reply,)> {
     route()
         .and(call::call())
         .then(move |route, call| answer(Arc::clone(&site), tracker.clone(), route, call))
@@ -166,6 +194,8 @@ fn route() -> BoxedFilter<(Route,)> {
             .map(|| Route::OpenApi)
             .boxed(),
         api(),
+        warp::path!("admin").map(|| Route::Page).boxed(),
+        warp::path!("admin" / ..).map(|| Route::PageFile).boxed(),
         warp::path!("livez").map(|| Route::Live).boxed(),
         warp::path!("readyz").map(|| Route::Ready).boxed(),
         warp::path!("metrics").map(|| Route::Metrics).boxed(),
@@ -199,6 +229,9 @@ fn api() -> BoxedFilter<(Route,)> {
             .boxed(),
         warp::path!("tokens").map(|| Route::Tokens).boxed(),
         warp::path!("tokens" / String).map(Route::Token).boxed(),
+        warp::path!("session").map(|| Route::Session).boxed(),
+        warp::path!("live").map(|| Route::Watch).boxed(),
+        warp::path!("history").map(|| Route::History).boxed(),
     ]);
     warp::path!("api" / "v1" / ..).and(routes).boxed()
 }
@@ -233,11 +266,20 @@ fn one_of<const N: usize>(routes: [BoxedFilter<(Route,)>; N]) -> BoxedFilter<(Ro
         .fold(nothing, |rest, route| route.or(rest).unify().boxed())
 }
 
-/// The surface of the hub.
-async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem> {
+/// What may be asked at all; then what goes on as long as somebody reads it, and what is answered at once.
+async fn reply(site: Arc<Site>, route: Route, call: Call) -> Result<Reply, Problem> {
     if !matches!(route, Route::Live | Route::Ready | Route::Metrics) {
         site.admission.admit(&call)?;
     }
+    desk::session::check(&call, &site.hub.url)?;
+    match (route, call.method.as_str()) {
+        (Route::Watch, "GET") => live::watch(&site, &call).map(Reply::Stream),
+        (route, _) => handle(&site, route, call).await.map(Reply::Whole),
+    }
+}
+
+/// The surface of the hub.
+async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem> {
     let method = call.method.clone();
     match (route, method.as_str()) {
         (Route::Hub, "POST") => hub::post(site, call).await,
@@ -275,6 +317,14 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Tokens, _) => Err(Problem::Method("GET, HEAD, POST")),
         (Route::Token(id), "DELETE") => grants::delete(site, &call, &id).await,
         (Route::Token(_), _) => Err(Problem::Method("DELETE")),
+        (Route::Session, "GET" | "HEAD") => desk::sign_in::show(site, &call),
+        (Route::Session, "POST") => desk::sign_in::post(site, call).await,
+        (Route::Session, "DELETE") => Ok(desk::sign_in::delete(site, &call)),
+        (Route::Session, _) => Err(Problem::Method("GET, HEAD, POST, DELETE")),
+        (Route::Watch, _) => Err(Problem::Method("GET")),
+        (Route::History, "GET" | "HEAD") => live::history(site, &call).await,
+        (Route::Page, "GET" | "HEAD") => desk::assets::page(&call),
+        (Route::PageFile, "GET" | "HEAD") => desk::assets::file(&call),
 
         (Route::Event { source, event }, "POST") => {
             events::raise(site, call, &source, &event).await
@@ -299,15 +349,19 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
 }
 
 /// Handles a request on a task of its own, and dresses what came of it.
-async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
+async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Reply {
     let (method, path) = (call.method.clone(), call.path.clone());
     let is_for_programs =
         path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
     let handled = tracker
-        .spawn(async move { handle(&site, route, call).await })
+        .spawn(reply(site, route, call))
         .await
         .unwrap_or(Err(Problem::Crashed));
-    let mut answer = handled.unwrap_or_else(|problem| problem.answer(is_for_programs));
+    let mut answer = match handled {
+        Ok(Reply::Whole(answer)) => answer,
+        Ok(stream) => return stream,
+        Err(problem) => problem.answer(is_for_programs),
+    };
     tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
@@ -319,5 +373,5 @@ async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call)
             .insert(header::CONTENT_LENGTH, length.into());
         *answer.body_mut() = Bytes::new();
     }
-    answer
+    Reply::Whole(answer)
 }

@@ -63,7 +63,7 @@ fn unknown(id: PublicationId) -> Problem {
 
 /// A receipt as the API shows it.
 #[derive(Serialize)]
-struct ReceiptView {
+pub struct ReceiptView {
     id: PublicationId,
     topic: TopicUrl,
     state: &'static str,
@@ -79,7 +79,7 @@ struct ReceiptView {
     missing: String,
 }
 
-fn view(site: &Site, receipt: Receipt) -> ReceiptView {
+pub fn view(site: &Site, receipt: Receipt) -> ReceiptView {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     ReceiptView {
         state: receipt.state(),

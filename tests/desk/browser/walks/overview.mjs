@@ -1,0 +1,17 @@
+// The overview of a hub with something to see.
+
+export default async ({ page, shot }) => {
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.getByText(/answers with status 503/).first().waitFor();
+  await page.getByText(/accepts no connection/).first().waitFor();
+  await page.getByRole("img", { name: "Attempts per second" }).waitFor();
+  await page.getByRole("rowheader", { name: /news/ }).first().waitFor();
+  // A few snapshots make a line.
+  await page.waitForTimeout(3500);
+  await page.getByText("As a table").first().click();
+  await page.getByRole("columnheader", { name: "delivered" }).waitFor();
+  await shot("overview");
+  await page.getByRole("button", { name: "3 hours" }).click();
+  await page.getByText(/first minute is still running|As a table/).first().waitFor();
+};

@@ -1,0 +1,84 @@
+//! A hub with something to see: receivers that take what they get, one that refuses it, one that is not there. In: nothing. Out: the hub as it
+//! works.
+
+use serde_json::Value;
+
+use crate::support::client::bearer;
+use crate::support::{ADMIN, Callback, Hub, Reply, Response, Subscriber, eventually};
+
+/// A hub at work.
+pub struct Busy {
+    pub hub: Hub,
+    /// Answers everything with 503.
+    pub refusing: Callback,
+    /// The subscriptions of a topic with a name, for the walks: many of good will, one that is refused, and one that nobody answers.
+    pub topic: String,
+    _subscriber: Subscriber,
+    _elsewhere: Subscriber,
+}
+
+impl Busy {
+    /// With a topic that was published a few times.
+    pub async fn start() -> Self {
+        let settings = [
+            ("delivery.retry", "30s,60s"),
+            ("delivery.circuit_failures", "3"),
+        ];
+        let hub = Hub::with(&settings).await;
+        let (subscriber, elsewhere) = (
+            Subscriber::start().await,
+            Subscriber::start_on([127, 0, 0, 2].into()).await,
+        );
+        let topic = format!("{}topics/news", hub.url);
+        hub.put_topic("news", "text/plain; charset=utf-8", b"Hello, everyone")
+            .await
+            .expect(201);
+        for number in 0..30 {
+            let callback = subscriber.callback(&format!("/reader/{number}"));
+            let request = hub.subscribe(&topic, callback.url());
+            request.secret("a secret of the reader").active().await;
+        }
+        let refusing = elsewhere.callback("/overloaded");
+        hub.subscribe(&topic, refusing.url()).active().await;
+        refusing.always(Reply::status(503).body("come back later"));
+        let gone = Subscriber::start_on([127, 0, 0, 3].into()).await;
+        let callback = gone.callback("/gone");
+        hub.subscribe(&topic, callback.url()).active().await;
+        drop(gone);
+        for text in ["One", "Two", "Three"] {
+            hub.put_topic("news", "text/plain; charset=utf-8", text.as_bytes())
+                .await
+                .expect(200);
+        }
+        eventually("two that are behind", async || {
+            let newest = admin(&hub, "GET", "/api/v1/receipts?limit=1", &Value::Null)
+                .await
+                .expect(200)
+                .json();
+            (newest["items"][0]["in_backlog"] == 2 && newest["items"][0]["delivered"] == 30)
+                .then_some(())
+        })
+        .await;
+        Self {
+            hub,
+            refusing,
+            topic,
+            _subscriber: subscriber,
+            _elsewhere: elsewhere,
+        }
+    }
+}
+
+/// Asks as the administrator, with a body of JSON unless it is null.
+pub async fn admin(hub: &Hub, method: &str, path: &str, body: &Value) -> Response {
+    let authorization = bearer(ADMIN);
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    hub.request(method, path, &headers, body.as_bytes()).await
+}
