@@ -41,6 +41,8 @@ pub struct GateRules {
     pub circuit_schedule: Schedule,
     /// When a probe counts as lost.
     pub probe_for: Duration,
+    /// How long a failure is remembered, for who looks: as long as it may take until the next attempt.
+    pub remember: Duration,
 }
 
 /// The gates, by origin.
@@ -169,7 +171,10 @@ impl Gates {
         let now = self.clock.now();
         self.gates.retain(|_, gate| {
             gate.wake_for_free_slots();
-            Arc::strong_count(gate) > 1 || gate.is_open(now) || !lock(&gate.parked).is_empty()
+            let is_troubled =
+                lock(&gate.trouble).is_some_and(|it| now < it.last.plus(self.rules.remember));
+            let is_waited_for = !lock(&gate.parked).is_empty();
+            Arc::strong_count(gate) > 1 || gate.is_open(now) || is_waited_for || is_troubled
         });
     }
 

@@ -13,6 +13,7 @@
 //! origin; `sweep` ends what time ends; `pulse` tells whether all this gets on.
 
 mod backlog;
+pub mod byhand;
 pub mod clock;
 mod deliver;
 mod diary;
@@ -46,6 +47,7 @@ mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tokens;
+mod trail;
 pub mod turns;
 mod verdicts;
 mod verify;
@@ -79,6 +81,7 @@ use self::settings::{
 };
 use self::sources::Sources;
 use self::tokens::Tokens;
+use self::trail::Trails;
 use self::turns::Turns;
 use self::verdicts::Verdicts;
 use self::vitals::Counted;
@@ -219,6 +222,8 @@ pub struct Hub {
     counted: Counted,
     /// The last hours.
     history: History,
+    /// The last attempts for those who fail.
+    trails: Trails,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -249,6 +254,7 @@ impl Hub {
             circuit_failures: delivery.circuit_failures,
             circuit_schedule: delivery_schedule.clone(),
             probe_for: delivery.timeout,
+            remember: delivery_schedule.longest() * 2,
         };
         let user_agent = format!("{product} (+{url})");
         Self {
@@ -296,6 +302,7 @@ impl Hub {
             census: Mutex::default(),
             counted: Counted::default(),
             history: History::default(),
+            trails: Trails::default(),
             store,
             url,
             settings,

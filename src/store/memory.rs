@@ -247,6 +247,10 @@ impl Store for MemoryStore {
         }))
     }
 
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>> {
+        Ok(self.state().missing.get(&(id, target)).cloned())
+    }
+
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
         Ok(page(&self.state().waiting, None, limit, |(it, _)| {
             *it == target

@@ -333,6 +333,8 @@ pub trait Store: HookStore {
         after: Option<TargetId>,
         limit: usize,
     ) -> Result<Vec<Missing>>;
+    /// What is known of one target that has not got a publication.
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>>;
     /// What waits for a target, oldest first.
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>>;
 

@@ -289,6 +289,10 @@ impl Store for SledStore {
             .await
     }
 
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>> {
+        self.record(Key::Missing(id, target)).await
+    }
+
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
         self.page(Span::after(Group::Waiting(target), None, limit))
             .await

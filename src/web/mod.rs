@@ -18,6 +18,7 @@ pub mod form;
 mod grants;
 mod health;
 mod hooks;
+mod hosted;
 mod hub;
 mod inbox;
 mod live;
@@ -33,13 +34,13 @@ mod query;
 mod receipts;
 mod repos;
 mod request;
+mod route;
 mod scan;
 mod serve;
 pub mod settings;
 mod sources;
 mod stream;
 mod tokens;
-mod topics;
 
 use std::sync::Arc;
 
@@ -50,9 +51,12 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, Method, Response, header};
 
 use self::admission::Admission;
+pub use self::api::about::Setting;
+use self::api::{about, subscriptions, topics};
 use self::call::Call;
 use self::health::Readiness;
 use self::problem::Problem;
+use self::route::Route;
 use self::settings::LimitSettings;
 use self::stream::Streams;
 use self::tokens::Keyring;
@@ -60,7 +64,7 @@ pub use self::{
     serve::serve,
     tokens::{TokenDigest, Tokens},
 };
-use crate::domain::value::PublicationId;
+use crate::domain::value::{PublicationId, Timestamp};
 use crate::flow::Hub;
 
 /// A reply before it goes out.
@@ -93,6 +97,8 @@ pub struct Web {
     pub tokens: Tokens,
     /// Writes the counters that the process keeps, in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What is set, and by whom.
+    pub settings: Vec<Setting>,
 }
 
 /// What the handlers share.
@@ -104,39 +110,8 @@ struct Site {
     admission: Admission,
     readiness: Readiness,
     streams: Streams,
-}
-
-/// A place of the hub, with the part of the path that names a thing.
-#[derive(Debug)]
-enum Route {
-    Hub,
-    Hosted,
-    Receipt(String),
-    Missing(String),
-    Topics,
-    Subscriptions,
-    Subscription(String),
-    Deny(String),
-    Hooks,
-    Replay(String),
-    Repositories,
-    Pleroma,
-    Sources,
-    Source(String),
-    Tokens,
-    Token(String),
-    Session,
-    Watch,
-    History,
-    Page,
-    PageFile,
-    Event { source: String, event: String },
-    Inbox(String),
-    OpenApi,
-    Live,
-    Ready,
-    Metrics,
-    Nowhere,
+    settings: Vec<Setting>,
+    started_at: Timestamp,
 }
 
 impl Site {
@@ -145,8 +120,10 @@ impl Site {
             streams,
             admission: Admission::new(&web.limits),
             readiness: Readiness::default(),
+            started_at: web.hub.clock.now(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
             hub: web.hub,
+            settings: web.settings,
             limits: web.limits,
             metrics: web.metrics,
         }
@@ -160,110 +137,10 @@ impl Site {
 
 /// Everything that the hub answers.
 fn routes(site: Arc<Site>, tracker: TaskTracker) -> BoxedFilter<(Reply,)> {
-    route()
+    route::route()
         .and(call::call())
         .then(move |route, call| answer(Arc::clone(&site), tracker.clone(), route, call))
         .boxed()
-}
-
-/// Finds the place that a path names.
-fn route() -> BoxedFilter<(Route,)> {
-    let hub = warp::path::end()
-        .or(warp::path!("hub"))
-        .unify()
-        .or(warp::path!("subscribe"))
-        .unify()
-        .or(warp::path!("api" / "v3" / "hub"))
-        .unify()
-        .or(warp::path!("publish"))
-        .unify();
-    one_of([
-        hub.map(|| Route::Hub).boxed(),
-        warp::path!("topics" / ..).map(|| Route::Hosted).boxed(),
-        warp::path!("repos" / ..)
-            .or(warp::path!("hooks"))
-            .unify()
-            .map(|| Route::Repositories)
-            .boxed(),
-        warp::path!("api" / "v1" / "pleroma" / "admin" / "webhooks" / ..)
-            .or(warp::path!("api" / "pleroma" / "admin" / "webhooks" / ..))
-            .unify()
-            .map(|| Route::Pleroma)
-            .boxed(),
-        warp::path!("api" / "openapi.json")
-            .map(|| Route::OpenApi)
-            .boxed(),
-        api(),
-        warp::path!("admin").map(|| Route::Page).boxed(),
-        warp::path!("admin" / ..).map(|| Route::PageFile).boxed(),
-        warp::path!("livez").map(|| Route::Live).boxed(),
-        warp::path!("readyz").map(|| Route::Ready).boxed(),
-        warp::path!("metrics").map(|| Route::Metrics).boxed(),
-        of_a_source(),
-        warp::any().map(|| Route::Nowhere).boxed(),
-    ])
-}
-
-fn api() -> BoxedFilter<(Route,)> {
-    let routes = one_of([
-        warp::path!("hooks" / ..).map(|| Route::Hooks).boxed(),
-        warp::path!("replays" / String).map(Route::Replay).boxed(),
-        warp::path!("receipts" / String).map(Route::Receipt).boxed(),
-        warp::path!("receipts" / String / "missing")
-            .map(Route::Missing)
-            .boxed(),
-        warp::path!("topics").map(|| Route::Topics).boxed(),
-        warp::path!("subscriptions")
-            .map(|| Route::Subscriptions)
-            .boxed(),
-        warp::path!("subscriptions" / String)
-            .map(Route::Subscription)
-            .boxed(),
-        warp::path!("subscriptions" / String / "deny")
-            .map(Route::Deny)
-            .boxed(),
-        warp::path!("sources").map(|| Route::Sources).boxed(),
-        warp::path!("sources" / String).map(Route::Source).boxed(),
-        warp::path!("sources" / String / String)
-            .map(|owner, name| Route::Source(format!("{owner}/{name}")))
-            .boxed(),
-        warp::path!("tokens").map(|| Route::Tokens).boxed(),
-        warp::path!("tokens" / String).map(Route::Token).boxed(),
-        warp::path!("session").map(|| Route::Session).boxed(),
-        warp::path!("live").map(|| Route::Watch).boxed(),
-        warp::path!("history").map(|| Route::History).boxed(),
-    ]);
-    warp::path!("api" / "v1" / ..).and(routes).boxed()
-}
-
-/// What belongs to a source, whose name has one segment or two. The hub's own places come before these.
-fn of_a_source() -> BoxedFilter<(Route,)> {
-    one_of([
-        warp::path!(String / "events" / String)
-            .map(|source, event| Route::Event { source, event })
-            .boxed(),
-        warp::path!(String / String / "events" / String)
-            .map(|owner: String, name: String, event| Route::Event {
-                source: format!("{owner}/{name}"),
-                event,
-            })
-            .boxed(),
-        warp::path!(String / "inbox").map(Route::Inbox).boxed(),
-        warp::path!(String / String / "inbox")
-            .map(|owner: String, name: String| Route::Inbox(format!("{owner}/{name}")))
-            .boxed(),
-    ])
-}
-
-/// The first of these that matches.
-fn one_of<const N: usize>(routes: [BoxedFilter<(Route,)>; N]) -> BoxedFilter<(Route,)> {
-    let nothing = warp::any()
-        .and_then(async || Err::<Route, _>(warp::reject::not_found()))
-        .boxed();
-    routes
-        .into_iter()
-        .rev()
-        .fold(nothing, |rest, route| route.or(rest).unify().boxed())
 }
 
 /// What may be asked at all; then what goes on as long as somebody reads it, and what is answered at once.
@@ -286,20 +163,32 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Hub, "GET" | "HEAD") => page::show(site, &call),
         (Route::Hub, _) => Err(Problem::Method("GET, HEAD, POST")),
 
-        (Route::Hosted, "PUT") => topics::put(site, call).await,
-        (Route::Hosted, "GET" | "HEAD") => topics::get(site, &call).await,
-        (Route::Hosted, "DELETE") => topics::delete(site, &call).await,
+        (Route::Hosted, "PUT") => hosted::put(site, call).await,
+        (Route::Hosted, "GET" | "HEAD") => hosted::get(site, &call).await,
+        (Route::Hosted, "DELETE") => hosted::delete(site, &call).await,
         (Route::Hosted, _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
 
+        (Route::Receipts, "GET" | "HEAD") => receipts::list(site, &call).await,
         (Route::Receipt(id), "GET" | "HEAD") => receipts::show(site, &id).await,
         (Route::Missing(id), "GET" | "HEAD") => receipts::missing(site, &call, &id).await,
-        (Route::Topics, "GET" | "HEAD") => api::topics(site, &call).await,
-        (Route::Subscriptions, "GET" | "HEAD") => api::subscriptions(site, &call).await,
-        (Route::Subscription(id), "GET" | "HEAD") => api::subscription(site, &call, &id).await,
-        (Route::Subscription(id), "DELETE") => api::end(site, &call, &id).await,
+        (Route::Topics, "GET" | "HEAD") => topics::list(site, &call).await,
+        (Route::Topic(id), "GET" | "HEAD") => topics::show(site, &call, &id).await,
+        (Route::Content(id), "GET" | "HEAD") => topics::content(site, &call, &id).await,
+        (Route::Ping(id), "POST") => topics::ping(site, &call, &id).await,
+        (Route::Subscriptions, "GET" | "HEAD") => subscriptions::list(site, &call).await,
+        (Route::Subscription(id), "GET" | "HEAD") => subscriptions::show(site, &call, &id).await,
+        (Route::Subscription(id), "DELETE") => subscriptions::end(site, &call, &id).await,
         (Route::Subscription(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
-        (Route::Deny(id), "POST") => api::deny(site, call, &id).await,
-        (Route::Deny(_), _) => Err(Problem::Method("POST")),
+        (Route::Backlog(id), "GET" | "HEAD") => subscriptions::backlog(site, &call, &id).await,
+        (Route::Verify(id), "POST") => subscriptions::verify(site, &call, &id).await,
+        (Route::Try(id), "POST") => subscriptions::try_now(site, &call, &id).await,
+        (Route::Deny(id), "POST") => subscriptions::deny(site, call, &id).await,
+        (Route::Ping(_) | Route::Verify(_) | Route::Try(_) | Route::Deny(_), _) => {
+            Err(Problem::Method("POST"))
+        }
+        (Route::Verifications, "GET" | "HEAD") => subscriptions::verifications(site, &call).await,
+        (Route::About, "GET" | "HEAD") => about::show(site, &call).await,
+        (Route::Settings, "GET" | "HEAD") => about::settings(site, &call),
 
         (Route::Repositories, _) => Ok(repos::handle(site, call).await),
         (Route::Pleroma, _) => pleroma::handle(site, call).await,

@@ -2,20 +2,23 @@
 // no line is told from another by its colour alone: one is dashed, and each is named with its newest value.
 
 import { html } from "./vendor/preact.js";
-import { clock } from "./format.js";
+import { clock, seconds } from "./format.js";
 import { useId } from "./ui.js";
 
 /** The rows of the table at most; of more points each so many are put together. */
 const ROWS = 24;
+/** Of a shorter time the seconds are told, in milliseconds. */
+const SHORT = 10 * 60_000;
 
 /**
  * `times` and, for each of the `series` (`{ name, values, kind }`), a value or null for each time. `write` writes a value. `unit` is said in the
- * description. `gathered` tells what becomes of several points in one row of the table: their mean or their largest.
+ * description; `top` is the top of the axis where that is known. `gathered` tells what becomes of several points in one row of the table: their mean or their largest.
  */
-export function Chart({ title, times, series, write, unit = "", gathered = mean }) {
+export function Chart({ title, times, series, write, unit = "", gathered = mean, top: fixed }) {
   const id = useId();
   const all = series.flatMap((line) => line.values).filter((value) => value !== null);
-  const top = nice(Math.max(0, ...all));
+  const top = fixed || nice(Math.max(0, ...all));
+  const time = times.length && new Date(times[times.length - 1]) - new Date(times[0]) < SHORT ? seconds : clock;
   const last = (line) => line.values.findLast((value) => value !== null);
   const words = all.length === 0
     ? "Nothing was measured in this time."
@@ -31,13 +34,13 @@ export function Chart({ title, times, series, write, unit = "", gathered = mean 
         <path class="grid" d="M0 0.5H100M0 50H100M0 99.5H100" />
         ${series.map((line, at) => html`<g class=${`s${at}`} key=${line.name}>${at === 0 && html`<path class="area" d=${area(line.values, top)} />`}<path class="line" d=${path(line.values, top)} /></g>`)}
       </svg>
-      <span class="axis left" aria-hidden="true">${times.length ? clock(times[0]) : ""}</span>
-      <span class="axis right" aria-hidden="true">${times.length ? clock(times[times.length - 1]) : ""}</span>
+      <span class="axis left" aria-hidden="true">${times.length ? time(times[0]) : ""}</span>
+      <span class="axis right" aria-hidden="true">${times.length ? time(times[times.length - 1]) : ""}</span>
     </div>
     ${times.length > 0 && html`<details><summary>As a table</summary><div class="table-frame"><table>
       <caption class="unseen">${title}</caption>
       <thead><tr><th scope="col">Until</th>${series.map((line) => html`<th scope="col" class="end">${line.name}</th>`)}</tr></thead>
-      <tbody>${rows(times, series, gathered).map(([time, values]) => html`<tr><th scope="row">${clock(time)}</th>${values.map((value) => html`<td class="end">${shown(value, write)}</td>`)}</tr>`)}</tbody>
+      <tbody>${rows(times, series, gathered).map(([at, values]) => html`<tr><th scope="row">${time(at)}</th>${values.map((value) => html`<td class="end">${shown(value, write)}</td>`)}</tr>`)}</tbody>
     </table></div></details>`}
   </figure>`;
 }

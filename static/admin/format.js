@@ -57,6 +57,9 @@ export const full = (time) => new Date(time).toLocaleString(undefined, { dateSty
 /** 14:05, where one is. */
 export const clock = (time) => new Date(time).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
 
+/** 14:05:09, where one is. */
+export const seconds = (time) => new Date(time).toLocaleTimeString();
+
 /** One thing, several things. */
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 

@@ -5,6 +5,7 @@ import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from 
 import { get } from "./api.js";
 import { ago, full, number } from "./format.js";
 import { useTicks } from "./live.js";
+import { go } from "./router.js";
 
 /** Items of a page of a list. */
 const LIMIT = 25;
@@ -44,9 +45,9 @@ export function useAnswer(path, query, { every = REFRESH } = {}) {
 
 /**
  * A list, page by page. A search looks at so many rows for each request: pages without a find are passed over, and `searching` says so.
- * `every` 0 asks only once.
+ * `every` 0 asks only once; `cursor` is how the hub calls the place where a page begins: `after`, or `before` in a list whose newest is first.
  */
-export function usePages(path, query = {}, { limit = LIMIT, every = REFRESH } = {}) {
+export function usePages(path, query = {}, { limit = LIMIT, every = REFRESH, cursor = "after" } = {}) {
   const key = JSON.stringify([path, query, limit]);
   const [place, setPlace] = useState({ key, cursors: [undefined] });
   const cursors = place.key === key ? place.cursors : [undefined];
@@ -66,7 +67,7 @@ export function usePages(path, query = {}, { limit = LIMIT, every = REFRESH } = 
       let next = after;
       let steps = 0;
       do {
-        const page = await get(path, { ...query, after: next, limit: limit - items.length }, calling.signal);
+        const page = await get(path, { ...query, [cursor]: next, limit: limit - items.length }, calling.signal);
         items = items.concat(page.items);
         next = page.next;
         steps += 1;
@@ -151,7 +152,7 @@ export function Table({ caption, columns, rows, id, empty = "There is nothing he
     <tbody role="rowgroup">${rows.map((row) => html`<tr role="row" key=${id ? id(row) : undefined}>${columns.map((column, at) =>
       at === 0
         ? html`<th role="rowheader" scope="row">${column.cell(row)}</th>`
-        : html`<td role="cell" data-head=${column.head} class=${column.end ? "end" : ""}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
+        : html`<td role="cell" data-head=${column.head} class=${column.end ? "end" : ""}><div>${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
   </table></div>`;
 }
 
@@ -247,8 +248,34 @@ export function Field({ label, hint, error, kind = "text", value, onInput, optio
   </div>`;
 }
 
-/** Fields in a row above a list: to search and to filter. It is sent nowhere; each change counts. */
-export const Filters = ({ children }) => html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>${children}</form>`;
+/**
+ * Fields above a list, to search and to filter: `fields` are `{ name, label, placeholder }`, whose values stand in the `query` of the place. Each change
+ * counts once somebody pauses; it is sent nowhere.
+ */
+export function Search({ path, query, fields }) {
+  const names = fields.map((field) => field.name);
+  const [texts, setTexts] = useState(() => Object.fromEntries(names.map((name) => [name, query[name] || ""])));
+  const settled = useSettled(texts);
+  const typed = useRef(false);
+  useEffect(() => {
+    if (typed.current) go(path, { ...query, ...settled }, { replace: true });
+  }, [settled]);
+  // A link may lead to another search in the same view.
+  const given = JSON.stringify(names.map((name) => query[name] || ""));
+  useEffect(() => {
+    if (given !== JSON.stringify(names.map((name) => settled[name]))) setTexts(Object.fromEntries(names.map((name) => [name, query[name] || ""])));
+  }, [given]);
+  const set = (name) => (text) => {
+    typed.current = true;
+    setTexts({ ...texts, [name]: text });
+  };
+  return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+    ${fields.map((field) => html`<${Field} key=${field.name} kind="search" label=${field.label} placeholder=${field.placeholder} value=${texts[field.name]} onInput=${set(field.name)} />`)}
+  </form>`;
+}
+
+/** One of a few, side by side: `options` are `[value, text]`. */
+export const Choice = ({ label, options, value, onChoose }) => html`<div class="choice" role="group" aria-label=${label}>${options.map(([key, text]) => html`<button key=${key} type="button" aria-pressed=${key === value ? "true" : "false"} onClick=${() => onChoose(key)}>${text}</button>`)}</div>`;
 
 // ---- dialogs and words
 

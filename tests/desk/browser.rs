@@ -58,3 +58,27 @@ async fn the_overview_tells_what_needs_attention() {
     let scene = scene::Busy::start().await;
     walk(&scene.hub, "overview", ADMIN, &Value::Null).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_are_found_looked_at_and_ended() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "subscriptions", ADMIN, &json!({ "behind": 2 })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_are_found_read_and_pinged() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "topics", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publications_tell_who_has_not_got_them() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "publications", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_and_tokens_made_and_revoked() {
+    let hub = Hub::start().await;
+    walk(&hub, "settings", ADMIN, &Value::Null).await;
+}

@@ -74,7 +74,7 @@ async fn a_snapshot_comes_each_second_and_tells_what_was_done() {
         of("127.0.0.1").is_none(),
         "those who answer are in no trouble: {first}"
     );
-    assert_eq!(first["publications"][0]["delivered"], 30, "{first}");
+    assert_eq!(first["publications"][0]["delivered"], 45, "{first}");
 
     scene
         .hub
@@ -82,13 +82,13 @@ async fn a_snapshot_comes_each_second_and_tells_what_was_done() {
         .await
         .expect(200);
     let mut delivered = 0;
-    while delivered < 30 {
+    while delivered < 45 {
         let next = stream.snapshot().await.expect("a snapshot");
         delivered += next["done"]["delivered"].as_u64().expect("a number");
         let seconds = next["seconds"].as_f64().expect("a number");
         assert!(seconds > 0.5, "{next}");
     }
-    assert_eq!(delivered, 30);
+    assert_eq!(delivered, 45);
 }
 
 #[tokio::test]

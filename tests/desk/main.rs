@@ -3,7 +3,7 @@
 //! - [`browser`] walks the views in Debian's Chromium (Playwright, axe-core; `tests/run` installs them): light and dark, wide and on a phone.
 //!   Pictures go to `target/screenshots`.
 //! - [`session`]: signing in, what a session may, and what another site may not do with it; [`files`]: how the page itself is served.
-//! - [`live`]: snapshots as they come; [`scene`]: a hub with something to see.
+//! - [`live`]: snapshots as they come; [`byhand`]: what an operator does and looks at; [`scene`]: a hub with something to see.
 #![allow(
     clippy::disallowed_methods,
     reason = "the bans are for the hub's own code: tests spawn, read the clock and the environment as they need"
@@ -20,6 +20,7 @@ mod installed;
 mod support;
 
 mod browser;
+mod byhand;
 mod files;
 mod live;
 mod scene;

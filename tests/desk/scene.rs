@@ -33,7 +33,7 @@ impl Busy {
         hub.put_topic("news", "text/plain; charset=utf-8", b"Hello, everyone")
             .await
             .expect(201);
-        for number in 0..30 {
+        for number in 0..45 {
             let callback = subscriber.callback(&format!("/reader/{number}"));
             let request = hub.subscribe(&topic, callback.url());
             request.secret("a secret of the reader").active().await;
@@ -55,7 +55,7 @@ impl Busy {
                 .await
                 .expect(200)
                 .json();
-            (newest["items"][0]["in_backlog"] == 2 && newest["items"][0]["delivered"] == 30)
+            (newest["items"][0]["in_backlog"] == 2 && newest["items"][0]["delivered"] == 45)
                 .then_some(())
         })
         .await;

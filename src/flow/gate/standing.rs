@@ -26,6 +26,8 @@ pub struct Standing {
 pub struct Trouble {
     /// The first of them.
     pub since: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
     /// How many.
     pub failures: u32,
     /// How the last one went: the status,
@@ -49,6 +51,23 @@ impl Gates {
             }
         }
         worst
+    }
+
+    /// Until when an origin is not called.
+    pub fn paused_until(&self, origin: &str) -> Option<Timestamp> {
+        let gate = self.gates.get(origin)?;
+        gate.standing(self.clock.now()).closed_until
+    }
+
+    /// Somebody wants to know now: an open circuit lets its probe go at once.
+    pub fn probe_now(&self, origin: &str) {
+        let Some(gate) = self.gates.get(origin) else {
+            return;
+        };
+        let mut circuit = lock(&gate.circuit);
+        if let Circuit::Open { until, .. } = &mut *circuit {
+            *until = self.clock.now().min(*until);
+        }
     }
 }
 
@@ -91,6 +110,7 @@ impl Gate {
                 };
                 Some(Trouble {
                     since: trouble.map_or(now, |trouble| trouble.since),
+                    last: now,
                     failures: trouble.map_or(1, |trouble| trouble.failures.saturating_add(1)),
                     status,
                     failure,

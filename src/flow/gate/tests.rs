@@ -20,6 +20,7 @@ fn gates() -> (Gates, Arc<Work>) {
         circuit_failures: 2,
         circuit_schedule: Schedule::new(vec![Duration::from_secs(10)]),
         probe_for: Duration::from_secs(1),
+        remember: Duration::from_secs(20),
     };
     let clock = Clock::runtime(Timestamp(0));
     (Gates::new(rules, clock, Arc::clone(&work)), work)

@@ -14,8 +14,8 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::super::Answer;
 use super::super::call::Call;
+use super::super::hosted::is_known;
 use super::super::problem::{Problem, empty_answer, shown, typed};
-use super::super::topics::is_known;
 use crate::domain::value::Timestamp;
 
 /// What the browser may do on the page: run its own scripts, show its own style, ask this hub, and nothing else.

@@ -24,7 +24,7 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
         Problem::Invalid(format!("the body is not {{\"token\": \"...\"}}: {error}"))
     })?;
     let (holder, id, ends_at) = site.tokens.sign_in(token.trim())?;
-    let view = SessionView::of(&holder, Some(ends_at));
+    let view = SessionView::of(&holder, Some(ends_at), &site.hub.url);
     let mut answer = json_answer(StatusCode::OK, &view);
     put_cookie(&mut answer, &id, &site.hub.url);
     Ok(answer)
@@ -33,7 +33,7 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
 /// `GET /api/v1/session`: who one is, whether by a session or by a token.
 pub fn show(site: &Site, call: &Call) -> Result<Answer, Problem> {
     let (holder, ends_at) = site.tokens.presence(&call.headers)?;
-    let view = SessionView::of(&holder, ends_at);
+    let view = SessionView::of(&holder, ends_at, &site.hub.url);
     Ok(json_answer(StatusCode::OK, &view))
 }
 
@@ -70,10 +70,11 @@ struct SessionView {
     everywhere: bool,
     ends_at: Option<String>,
     version: &'static str,
+    hub: String,
 }
 
 impl SessionView {
-    fn of(token: &Token, ends_at: Option<Timestamp>) -> Self {
+    fn of(token: &Token, ends_at: Option<Timestamp>, hub: &str) -> Self {
         let ends_at = match (ends_at, token.expires_at) {
             (Some(session), Some(token)) => Some(session.min(token)),
             (session, token) => session.or(token),
@@ -87,6 +88,7 @@ impl SessionView {
             everywhere: token.may_everywhere(token.role),
             ends_at: ends_at.map(|at| at.to_string()),
             version: env!("CARGO_PKG_VERSION"),
+            hub: hub.to_owned(),
         }
     }
 }

@@ -1,12 +1,12 @@
 // The overview: what needs attention, in words; then what the hub does, as charts; then the newest publications.
 
 import { html, useState } from "../vendor/preact.js";
-import { Chart, Parts, largest, mean } from "../charts.js";
+import { Chart, largest, mean } from "../charts.js";
 import { bare, millis, number, plural, short, span } from "../format.js";
 import { useLive } from "../live.js";
 import { link } from "../router.js";
-import { Badge, Heading, Long, Notice, Panel, Table, Time, useAnswer } from "../ui.js";
-import { receiptParts, stateKind } from "./publications.js";
+import { Badge, Choice, Heading, Long, Notice, Panel, Table, Time, useAnswer } from "../ui.js";
+import { Progress, stateKind } from "./publications.js";
 
 /** What the charts look back on: minutes, or none for the seconds since one came here. */
 const SPANS = [["now", "3 minutes"], ["180", "3 hours"], ["1440", "24 hours"]];
@@ -25,7 +25,7 @@ export function Overview() {
     ${!snapshot ? html`<p class="empty" role="status">${connected ? "Loading…" : "Connecting to the hub…"}</p>` : html`
       <${Attention} snapshot=${snapshot} snapshots=${snapshots} />
       <${Figures} snapshot=${snapshot} snapshots=${snapshots} />
-      <${Panel} title="Over time" actions=${html`<div class="choice" role="group" aria-label="Time">${SPANS.map(([value, text]) => html`<button key=${value} type="button" aria-pressed=${look === value ? "true" : "false"} onClick=${() => setLook(value)}>${text}</button>`)}</div>`}>
+      <${Panel} title="Over time" actions=${html`<${Choice} label="Time" options=${SPANS} value=${look} onChoose=${setLook} />`}>
         ${points.length === 0 ? html`<p class="empty">${past.loading ? "Loading…" : "Nothing yet: the first minute is still running."}</p>` : html`<${Charts} points=${points} />`}
       <//>
       ${snapshot.origins.length > 0 && html`<${Origins} origins=${snapshot.origins} />`}
@@ -77,7 +77,7 @@ function Figures({ snapshot, snapshots }) {
   const measured = snapshots.findLast((it) => it.done.p50_ms !== null);
   const age = backlog.oldest && span((new Date(snapshot.at) - new Date(backlog.oldest)) / 1000);
   return html`<dl class="figures">
-    <div><dt>Deliveries per second</dt><dd>${short(last.delivered / Math.max(last.seconds, 1))}</dd><dd class="note">${plural(snapshot.in_flight, "is", "are")} under way</dd></div>
+    <div><dt>Deliveries per second</dt><dd>${short(last.delivered / Math.max(last.seconds, 1))}</dd><dd class="note">${snapshot.in_flight ? number(snapshot.in_flight) : "none"} under way</dd></div>
     <div><dt>Success</dt><dd>${success === null ? "–" : `${success.toFixed(success < 100 && success > 99 ? 2 : 1).replace(/\.0$/, "")} %`}</dd><dd class="note">${success === null ? "no attempt in the last minute" : "of the last minute's attempts"}</dd></div>
     <div><dt>Latency</dt><dd>${millis(measured?.done.p50_ms)}</dd><dd class="note">p99 ${millis(measured?.done.p99_ms)}</dd></div>
     <div><dt>Backlog</dt><dd>${short(backlog.entries)}</dd><dd class="note">${backlog.entries === 0 ? "nothing waits" : html`<a href=${link("/subscriptions", { state: "behind" })}>${plural(backlog.targets, "target")}</a>, oldest ${age}`}</dd></div>
@@ -97,7 +97,7 @@ function Charts({ points }) {
       { name: "p99", values: each((it) => it.p99_ms) },
       { name: "p50", values: each((it) => it.p50_ms) },
     ]} />
-    <${Chart} title="Success" times=${times} write=${percent} unit="percent of the attempts" gathered=${mean} series=${[
+    <${Chart} title="Success" times=${times} write=${percent} unit="percent of the attempts" top=${100} gathered=${mean} series=${[
       { name: "success", values: each((it) => rate(it)) },
     ]} />
     <${Chart} title="Backlog" times=${times} write=${short} unit="deliveries that wait" gathered=${largest} series=${[
@@ -125,7 +125,7 @@ function Newest({ publications }) {
       { head: "Topic", cell: (it) => html`<a href=${`#/publications/${it.id}`}><${Long}>${bare(it.topic)}<//></a>` },
       { head: "State", cell: (it) => html`<${Badge} kind=${stateKind(it.state)}>${it.state}<//>` },
       { head: "Accepted", cell: (it) => html`<${Time} at=${it.accepted_at} />` },
-      { head: "Delivered", cell: (it) => html`<span class="count">${number(it.delivered)} of ${number(it.targets)}</span><${Parts} label="Targets" parts=${receiptParts(it)} />` },
+      { head: "Delivered", cell: (it) => html`<${Progress} receipt=${it} />` },
     ]} />
   <//>`;
 }

@@ -1,0 +1,14 @@
+// Publications: the list, one state of it, and one receipt with who has not got it.
+
+export default async ({ page, menu, shot }) => {
+  await menu("Publications");
+  await page.getByRole("heading", { name: "Publications", level: 1 }).waitFor();
+  await page.getByRole("rowheader").first().waitFor();
+  await shot("publications");
+  await page.getByRole("button", { name: "Retrying" }).click();
+  await page.getByRole("rowheader").getByRole("link").first().click();
+  await page.getByRole("heading", { name: "Who has not got it" }).waitFor();
+  await page.getByRole("link", { name: /overloaded/ }).waitFor();
+  await page.getByText("no connection").waitFor();
+  await shot("publication");
+};
