@@ -174,6 +174,7 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Topics, "GET" | "HEAD") => topics::list(site, &call).await,
         (Route::Topic(id), "GET" | "HEAD") => topics::show(site, &call, &id).await,
         (Route::Content(id), "GET" | "HEAD") => topics::content(site, &call, &id).await,
+        (Route::Growth(id), "GET" | "HEAD") => topics::subscribers(site, &call, &id).await,
         (Route::Ping(id), "POST") => topics::ping(site, &call, &id).await,
         (Route::Subscriptions, "GET" | "HEAD") => subscriptions::list(site, &call).await,
         (Route::Subscription(id), "GET" | "HEAD") => subscriptions::show(site, &call, &id).await,

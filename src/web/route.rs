@@ -14,6 +14,7 @@ pub enum Route {
     Topics,
     Topic(String),
     Content(String),
+    Growth(String),
     Ping(String),
     Subscriptions,
     Subscription(String),
@@ -97,6 +98,9 @@ fn api() -> BoxedFilter<(Route,)> {
         warp::path!("topics" / String).map(Route::Topic).boxed(),
         warp::path!("topics" / String / "content")
             .map(Route::Content)
+            .boxed(),
+        warp::path!("topics" / String / "subscribers")
+            .map(Route::Growth)
             .boxed(),
         warp::path!("topics" / String / "ping")
             .map(Route::Ping)

@@ -80,8 +80,13 @@ impl Streams {
         let mut reply =
             warp::sse::reply(events.map(Ok::<_, std::convert::Infallible>)).into_response();
         // A proxy that gathers an answer before it passes it on would show nothing for ever.
-        let at_once = HeaderValue::from_static("no");
-        reply.headers_mut().insert("x-accel-buffering", at_once);
+        for (name, value) in [
+            ("x-accel-buffering", "no"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            let value = HeaderValue::from_static(value);
+            reply.headers_mut().insert(name, value);
+        }
         Ok(reply)
     }
 }

@@ -2,6 +2,7 @@
 
 import { html, render, useEffect, useErrorBoundary, useState } from "./vendor/preact.js";
 import { call, get, onSignedOut, post } from "./api.js";
+import { reachedAt } from "./format.js";
 import { forget, useLive } from "./live.js";
 import { match, usePlace } from "./router.js";
 import { Field, Host, Notice, sentence } from "./ui.js";
@@ -11,8 +12,12 @@ function App() {
   const [session, setSession] = useState(undefined);
   useEffect(() => {
     onSignedOut(() => setSession(null));
-    get("session").then(setSession, (error) => setSession(error.status === 0 ? { error } : null));
+    get("session").then(begin, (error) => setSession(error.status === 0 ? { error } : null));
   }, []);
+  const begin = (session) => {
+    reachedAt(session.hub);
+    setSession(session);
+  };
   const signOut = async () => {
     await call("DELETE", "session").catch(() => {});
     forget();
@@ -20,7 +25,7 @@ function App() {
   };
   let shown;
   if (session === undefined) shown = html`<p class="empty center" role="status">Loading…</p>`;
-  else if (session === null) shown = html`<${SignIn} onSession=${setSession} />`;
+  else if (session === null) shown = html`<${SignIn} onSession=${begin} />`;
   else if (session.error) shown = html`<main class="center"><${Notice} kind="bad">${sentence(session.error.message)}<//></main>`;
   else shown = html`<${Frame} session=${session} onSignOut=${signOut} />`;
   return html`${shown}<${Host} />`;

@@ -2,13 +2,15 @@
 // no line is told from another by its colour alone: one is dashed, and each is named with its newest value.
 
 import { html } from "./vendor/preact.js";
-import { clock, seconds } from "./format.js";
+import { clock, day, seconds } from "./format.js";
 import { useId } from "./ui.js";
 
 /** The rows of the table at most; of more points each so many are put together. */
 const ROWS = 24;
 /** Of a shorter time the seconds are told, in milliseconds. */
 const SHORT = 10 * 60_000;
+/** Of a longer time the dates are, too. */
+const LONG = 36 * 3600_000;
 
 /**
  * `times` and, for each of the `series` (`{ name, values, kind }`), a value or null for each time. `write` writes a value. `unit` is said in the
@@ -18,7 +20,7 @@ export function Chart({ title, times, series, write, unit = "", gathered = mean,
   const id = useId();
   const all = series.flatMap((line) => line.values).filter((value) => value !== null);
   const top = fixed || nice(Math.max(0, ...all));
-  const time = times.length && new Date(times[times.length - 1]) - new Date(times[0]) < SHORT ? seconds : clock;
+  const time = writeTime(times);
   const last = (line) => line.values.findLast((value) => value !== null);
   const words = all.length === 0
     ? "Nothing was measured in this time."
@@ -37,7 +39,7 @@ export function Chart({ title, times, series, write, unit = "", gathered = mean,
       <span class="axis left" aria-hidden="true">${times.length ? time(times[0]) : ""}</span>
       <span class="axis right" aria-hidden="true">${times.length ? time(times[times.length - 1]) : ""}</span>
     </div>
-    ${times.length > 0 && html`<details><summary>As a table</summary><div class="table-frame"><table>
+    ${times.length > 0 && html`<details><summary>As a table</summary><div class="table-frame" tabindex="0" role="region" aria-label=${`${title}, as a table`}><table>
       <caption class="unseen">${title}</caption>
       <thead><tr><th scope="col">Until</th>${series.map((line) => html`<th scope="col" class="end">${line.name}</th>`)}</tr></thead>
       <tbody>${rows(times, series, gathered).map(([at, values]) => html`<tr><th scope="row">${time(at)}</th>${values.map((value) => html`<td class="end">${shown(value, write)}</td>`)}</tr>`)}</tbody>
@@ -70,6 +72,12 @@ export function mean(values) {
 export function largest(values) {
   const given = values.filter((value) => value !== null);
   return given.length ? Math.max(...given) : null;
+}
+
+/** The times of a minute or so with their seconds, those of days with their dates. */
+function writeTime(times) {
+  const span = times.length ? new Date(times[times.length - 1]) - new Date(times[0]) : 0;
+  return span < SHORT ? seconds : span < LONG ? clock : day;
 }
 
 const shown = (value, write) => (value === null || value === undefined ? "–" : write(value));

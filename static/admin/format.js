@@ -15,7 +15,7 @@ export const short = (value) => (value < 10 && value % 1 ? value.toFixed(1) : va
 export function ago(time, now = Date.now()) {
   const seconds = Math.round((new Date(time) - now) / 1000);
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) || UNITS[5];
-  return relative.format(Math.trunc(seconds / size), unit);
+  return relative.format(Math.round(seconds / size), unit);
 }
 
 /** "2 h 5 min": the two largest units of a span in seconds. */
@@ -60,8 +60,16 @@ export const clock = (time) => new Date(time).toLocaleTimeString(undefined, { ho
 /** 14:05:09, where one is. */
 export const seconds = (time) => new Date(time).toLocaleTimeString();
 
+/** 3 Dec, 14:05, where one is. */
+export const day = (time) => new Date(time).toLocaleString(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
 /** One thing, several things. */
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 
-/** A URL without its scheme, for where room is short. */
-export const bare = (url) => url.replace(/^https?:\/\//, "");
+let hub = "";
+
+/** Under which URL the hub is reached. */
+export const reachedAt = (url) => (hub = url);
+
+/** A URL for where room is short: without its scheme, or one of this hub's own without its name. */
+export const bare = (url) => (hub && url.startsWith(hub) ? url.slice(hub.length - 1) : url.replace(/^https?:\/\//, ""));

@@ -136,7 +136,7 @@ export function Panel({ title, note, actions, children, class: kind = "" }) {
 
 /** Names and values. `rows` are `[name, value]`; what has no value is left out. */
 export function Facts({ rows }) {
-  const given = rows.filter((row) => row && row[1] !== undefined && row[1] !== null && row[1] !== "");
+  const given = rows.filter((row) => row && row[1] !== undefined && row[1] !== null && row[1] !== "" && row[1] !== false);
   return html`<dl class="facts">${given.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
 
@@ -177,11 +177,12 @@ export function Pages({ pages, caption, columns, id, empty }) {
 /** A word in a pill; `kind` is good, bad, warn, or nothing. The word says it all, the colour only helps. */
 export const Badge = ({ kind = "", children }) => html`<span class=${`badge ${kind}`}>${children}</span>`;
 
-/** A moment: how long ago or ahead it is, and on closer look when. */
-export function Time({ at, empty = "–" }) {
+/** A moment: how long ago or ahead it is, and on closer look when. What is `due` and has not come is due now. */
+export function Time({ at, empty = "–", due }) {
   useTicks(10);
   if (!at) return empty;
-  return html`<time datetime=${at} title=${full(at)}>${ago(at)}</time>`;
+  const text = due && new Date(at) <= Date.now() ? "now" : ago(at);
+  return html`<time datetime=${at} title=${full(at)}>${text}</time>`;
 }
 
 /** Something that people should know; `kind` is good, bad, warn, or nothing. */

@@ -56,7 +56,10 @@ async fn each_role_sees_what_it_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_tells_what_needs_attention() {
     let scene = scene::Busy::start().await;
-    walk(&scene.hub, "overview", ADMIN, &Value::Null).await;
+    tokio::select! {
+        () = walk(&scene.hub, "overview", ADMIN, &Value::Null) => {}
+        () = scene.publish_on_and_on() => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

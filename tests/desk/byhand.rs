@@ -192,6 +192,11 @@ async fn a_topic_tells_what_it_says_and_can_be_pinged() {
     };
     let of_page = format!("/api/v1/topics/{}", id(&topic(page.url()).await));
     assert_eq!(get(&scene.hub, &of_page).await["subscribers"], 1);
+    let growth = get(&scene.hub, &format!("{of_page}/subscribers")).await;
+    assert_eq!(
+        (&growth["total"], &growth["points"][60]["subscribers"]),
+        (&1.into(), &1.into())
+    );
     let content = get(&scene.hub, &format!("{of_page}/content")).await;
     assert_eq!(
         (&content["place"], &content["text"], &content["whole"]),
@@ -247,7 +252,12 @@ async fn a_topic_tells_what_it_says_and_can_be_pinged() {
 
 #[tokio::test]
 async fn receipts_are_listed_newest_first() {
-    let hub = Hub::start().await;
+    let scene = Scene::start().await;
+    let hub = &scene.hub;
+    for number in 0..2 {
+        let topic = format!("{}topics/feed{number}", hub.url);
+        scene.subscribed(&topic, &format!("/reader{number}")).await;
+    }
     for number in 0..5 {
         let text = format!("{number}");
         hub.put_topic(
@@ -261,7 +271,7 @@ async fn receipts_are_listed_newest_first() {
     loop {
         let mut fields = vec![("limit", "2")];
         fields.extend(before.as_deref().map(|before| ("before", before)));
-        let page = get(&hub, &format!("/api/v1/receipts?{}", form(&fields))).await;
+        let page = get(hub, &format!("/api/v1/receipts?{}", form(&fields))).await;
         seen.extend(page["items"].as_array().expect("items").iter().map(id));
         match page["next"].as_str() {
             Some(next) => before = Some(next.to_owned()),
@@ -272,7 +282,7 @@ async fn receipts_are_listed_newest_first() {
     assert!(seen.is_sorted_by(|a, b| a > b), "{seen:?}");
     let topic = format!("{}topics/feed1", hub.url);
     let of_one = get(
-        &hub,
+        hub,
         &format!("/api/v1/receipts?{}", form(&[("topic", &topic)])),
     )
     .await;
@@ -282,12 +292,12 @@ async fn receipts_are_listed_newest_first() {
         "{of_one}"
     );
     assert_eq!(
-        get(&hub, "/api/v1/receipts?state=failed").await["items"]
+        get(hub, "/api/v1/receipts?state=failed").await["items"]
             .as_array()
             .map(Vec::len),
         Some(0)
     );
-    admin(&hub, "GET", "/api/v1/receipts?state=lost", &Value::Null)
+    admin(hub, "GET", "/api/v1/receipts?state=lost", &Value::Null)
         .await
         .expect(400);
 }

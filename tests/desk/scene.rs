@@ -1,18 +1,16 @@
 //! A hub with something to see: receivers that take what they get, one that refuses it, one that is not there. In: nothing. Out: the hub as it
 //! works.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::client::bearer;
-use crate::support::{ADMIN, Callback, Hub, Reply, Response, Subscriber, eventually};
+use crate::support::{ADMIN, Hub, Reply, Response, Subscriber, eventually};
 
 /// A hub at work.
 pub struct Busy {
     pub hub: Hub,
-    /// Answers everything with 503.
-    pub refusing: Callback,
-    /// The subscriptions of a topic with a name, for the walks: many of good will, one that is refused, and one that nobody answers.
-    pub topic: String,
     _subscriber: Subscriber,
     _elsewhere: Subscriber,
 }
@@ -61,10 +59,22 @@ impl Busy {
         .await;
         Self {
             hub,
-            refusing,
-            topic,
             _subscriber: subscriber,
             _elsewhere: elsewhere,
+        }
+    }
+}
+
+impl Busy {
+    /// Publishes something new a few times a second, for ever.
+    pub async fn publish_on_and_on(&self) {
+        for number in 0.. {
+            let text = format!("Number {number}");
+            let put = self
+                .hub
+                .put_topic("news", "text/plain; charset=utf-8", text.as_bytes());
+            put.await.expect(200);
+            tokio::time::sleep(Duration::from_millis(100 + number % 5 * 60)).await;
         }
     }
 }

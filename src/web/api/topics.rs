@@ -5,7 +5,7 @@ use warp::http::StatusCode;
 
 use super::Search;
 use crate::domain::topic::Topic;
-use crate::domain::value::{PublicationId, TopicId, TopicUrl};
+use crate::domain::value::{PublicationId, Timestamp, TopicId, TopicUrl};
 use crate::flow::byhand::{Place, Said};
 use crate::store::StoreError;
 use crate::web::call::Call;
@@ -17,6 +17,10 @@ use crate::web::{Answer, Site};
 
 /// How much of a topic's content is shown, in bytes.
 const SHOWN_BYTES: usize = 16 * 1024;
+/// Subscriptions of a topic that are looked at to tell when they began.
+const LOOKED_AT: usize = 5_000;
+/// The steps in which that is told.
+const POINTS: u32 = 60;
 
 /// `GET /api/v1/topics`.
 pub async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
@@ -74,6 +78,41 @@ pub async fn ping(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem>
         url: site.receipt_url(receipt),
     };
     Ok(json_answer(StatusCode::ACCEPTED, &view))
+}
+
+/// `GET /api/v1/topics/<id>/subscribers`: those that it has now, by when they began. Of many only some are looked at, who stand for all: their
+/// keys are digests, so the first of them are as good as any.
+pub async fn subscribers(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
+    site.tokens.require(Role::Admin, &call.headers)?;
+    let topic = find(site, id).await?.id();
+    let store = &site.hub.store;
+    let total = store.subscribers(topic).await?;
+    let some = store.subscriptions_to(topic, None, LOOKED_AT).await?;
+    let mut since: Vec<Timestamp> = some.iter().map(|it| it.subscription.active_since).collect();
+    since.sort_unstable();
+    let view = GrowthView {
+        total,
+        looked_at: since.len(),
+        points: growth(&since, site.hub.clock.now(), total),
+    };
+    Ok(json_answer(StatusCode::OK, &view))
+}
+
+/// How many of `total` had begun at each of so many times, the last of which is now, as far as the times at which some of them began tell.
+fn growth(since: &[Timestamp], now: Timestamp, total: u64) -> Vec<PointView> {
+    let Some(first) = since.first() else {
+        return Vec::new();
+    };
+    let span = now.since(*first);
+    let point = |step: u32| {
+        let at = first.plus(span * step / POINTS);
+        let begun = since.partition_point(|it| *it <= at) as u64;
+        PointView {
+            at: at.to_string(),
+            subscribers: (u128::from(begun) * u128::from(total) / since.len() as u128) as u64,
+        }
+    };
+    (0..=POINTS).map(point).collect()
 }
 
 async fn find(site: &Site, id: &str) -> Result<Topic, Problem> {
@@ -145,6 +184,21 @@ struct ContentView {
     whole: bool,
 }
 
+/// When the subscribers of a topic began.
+#[derive(Serialize)]
+struct GrowthView {
+    total: u64,
+    looked_at: usize,
+    points: Vec<PointView>,
+}
+
+/// How many had begun at a time.
+#[derive(Serialize)]
+struct PointView {
+    at: String,
+    subscribers: u64,
+}
+
 /// A ping was taken.
 #[derive(Serialize)]
 struct PingedView {
@@ -167,5 +221,28 @@ impl ContentView {
             text: String::from_utf8_lossy(beginning).into_owned(),
             whole: beginning.len() == said.body.len(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_stand_for_all() {
+        let minutes =
+            |times: &[u64]| -> Vec<_> { times.iter().map(|it| Timestamp(it * 60_000)).collect() };
+        let now = Timestamp(60 * 60_000);
+        let told = growth(&minutes(&[0, 30, 30, 45]), now, 400);
+        let at = |minute: usize| told[minute].subscribers;
+        assert_eq!(told.len(), 61);
+        assert_eq!(
+            [at(0), at(29), at(30), at(44), at(45), at(60)],
+            [100, 100, 300, 300, 400, 400]
+        );
+        assert_eq!(told[60].at, now.to_string());
+        assert!(growth(&[], now, 0).is_empty());
+        let all_at_once = growth(&[now], now, 1);
+        assert!(all_at_once.iter().all(|it| it.subscribers == 1));
     }
 }

@@ -67,25 +67,21 @@ impl Asset {
     }
 }
 
-/// `GET /admin`: the page.
+/// `GET /admin`: the page. It has no slash at its end, since its files are found beside it.
 pub fn page(call: &Call) -> Result<Answer, Problem> {
-    serve(PAGE, call)
-}
-
-/// `GET /admin/`: the page has no slash at its end, since its files are found beside it.
-pub fn to_page() -> Answer {
+    if !call.path.ends_with('/') {
+        return serve(PAGE, call);
+    }
     let mut answer = empty_answer(StatusCode::PERMANENT_REDIRECT);
     let place = HeaderValue::from_static("../admin");
     answer.headers_mut().insert(header::LOCATION, place);
-    answer
+    Ok(answer)
 }
 
 /// `GET /admin/<path>`: one of its files.
 pub fn file(call: &Call) -> Result<Answer, Problem> {
-    match call.path.strip_prefix("/admin/") {
-        None | Some("") => Ok(to_page()),
-        Some(path) => serve(path, call),
-    }
+    let path = call.path.strip_prefix("/admin/");
+    serve(path.unwrap_or_default(), call)
 }
 
 fn serve(path: &str, call: &Call) -> Result<Answer, Problem> {

@@ -49,7 +49,7 @@ function Attention({ snapshot, snapshots }) {
   const words = [];
   for (const stall of snapshot.stalls) words.push(["bad", html`The work stands still: ${stall}.`]);
   const failing = snapshot.origins.filter((it) => it.failures > 0);
-  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}: ${plural(it.failures, "failure")} in a row since <${Time} at=${it.failing_since} />${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
+  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failures > 1 && html`, ${number(it.failures)} times in a row`} since <${Time} at=${it.failing_since} />${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
   if (failing.length > 3) words.push(["warn", `${failing.length - 3} more origins fail; they are listed below.`]);
   const { backlog } = snapshot;
   const age = backlog.oldest ? (new Date(snapshot.at) - new Date(backlog.oldest)) / 1000 : 0;
@@ -113,7 +113,7 @@ function Origins({ origins }) {
       { head: "State", cell: (it) => (it.failures ? html`<${Badge} kind=${it.paused_until ? "bad" : "warn"}>${it.paused_until ? "paused" : "failing"}<//> ${why(it)}` : html`<${Badge}>busy<//>`) },
       { head: "In a row", end: true, cell: (it) => number(it.failures) },
       { head: "Since", cell: (it) => html`<${Time} at=${it.failing_since} />` },
-      { head: "Called again", cell: (it) => html`<${Time} at=${it.paused_until} empty="with the next delivery" />` },
+      { head: "Called again", cell: (it) => html`<${Time} at=${it.paused_until} due empty="with the next delivery" />` },
       { head: "Under way", end: true, cell: (it) => number(it.in_flight) },
     ]} />
   <//>`;

@@ -105,7 +105,7 @@ function Effective() {
     <${Table} caption="Effective settings" rows=${answer.settings.filter(fits)} empty="No setting fits." columns=${[
       { head: "Setting", cell: (it) => html`<code>${it.key}</code>` },
       { head: "Value", cell: (it) => html`<code class="long">${it.value}</code>` },
-      { head: "From", cell: (it) => (it.origin === "default" ? html`<span class="note">default</span>` : html`<${Badge} kind="busy">${it.origin}<//>`) },
+      { head: "From", cell: (it) => (it.origin === "default" ? html`<span class="note">default</span>` : html`<code>${it.origin}</code>`) },
     ]} />
   <//>`;
 }

@@ -47,7 +47,7 @@ function Unverified() {
     { head: "Wants to", cell: (it) => (it.renewal ? "be asked again" : it.mode) },
     { head: "Requested", cell: (it) => html`<${Time} at=${it.requested_at} />` },
     { head: "Unanswered", end: true, cell: (it) => number(it.unanswered) },
-    { head: "Asked again", cell: (it) => html`<${Time} at=${it.next_attempt_at} />` },
+    { head: "Asked again", cell: (it) => html`<${Time} at=${it.next_attempt_at} due />` },
   ]} />`;
 }
 
@@ -57,6 +57,9 @@ function State({ subscription: { in_backlog, expires_at } }) {
   if (new Date(expires_at) - Date.now() < SOON) return html`<${Badge}>ends soon<//>`;
   return html`<${Badge} kind="good">active<//>`;
 }
+
+/** The later of two times, of which one may be missing. */
+const later = (one, other) => (other && new Date(other) > new Date(one) ? other : one);
 
 export function Subscription({ params }) {
   const path = `subscriptions/${part(params.id)}`;
@@ -120,8 +123,8 @@ export function Subscription({ params }) {
           <${Facts} rows=${[
             ["Waiting", `${plural(behind.entries, "publication")}, ${bytes(behind.bytes)}`],
             ["Failures in a row", number(behind.failures)],
-            ["Next attempt", html`<${Time} at=${behind.next_attempt_at} />`],
-            ["Its origin", behind.paused_until && html`is not called until <${Time} at=${behind.paused_until} />, since it does not answer`],
+            ["Next attempt", html`<${Time} at=${later(behind.next_attempt_at, behind.paused_until)} due />`],
+            ["Its origin", behind.paused_until && html`does not answer; it is called again <${Time} at=${behind.paused_until} due />`],
           ]} />
           <${Table} caption="Publications that wait" rows=${behind.waiting} id=${(row) => row.publication} columns=${[
             { head: "Publication", cell: (row) => html`<a href=${`#/publications/${row.publication}`}>accepted <${Time} at=${row.accepted_at} /></a>` },

@@ -2,7 +2,8 @@
 
 import { html, useState } from "../vendor/preact.js";
 import { get, part, post } from "../api.js";
-import { bare, bytes, number, plural } from "../format.js";
+import { Chart, largest } from "../charts.js";
+import { bare, bytes, number, plural, short } from "../format.js";
 import { link } from "../router.js";
 import { Badge, Facts, Heading, Long, Notice, Pages, Panel, Raw, Search, Time, attempt, sentence, useAnswer, usePages } from "../ui.js";
 import { Publications } from "./publications.js";
@@ -44,11 +45,23 @@ export function Topic({ params }) {
       ["Calls itself", it.self !== it.url && it.self],
       ["Names as hubs", it.hubs.length > 0 && html`<ul>${it.hubs.map((hub) => html`<li key=${hub}>${hub}</li>`)}</ul>`],
       ["Last fetch", it.last_fetch && html`<${Time} at=${it.last_fetch.at} />: ${it.last_fetch.outcome}`],
-      ["Next fetch", it.next_fetch_at && html`<${Badge} kind="busy">queued<//> <${Time} at=${it.next_fetch_at} />`],
+      ["Next fetch", it.next_fetch_at && html`<${Badge} kind="busy">queued<//> <${Time} at=${it.next_fetch_at} due />`],
       ["Last publication", it.last_publication && html`<a href=${`#/publications/${it.last_publication}`}><${Time} at=${madeAt(it.last_publication)} /></a>`],
     ]} /><//>
+    <${Growth} path=${`${path}/subscribers`} />
     <${Content} path=${path} key=${it.last_publication} />
     <${Panel} title="Publications"><${Publications} query=${{ topic: it.url }} /><//>`;
+}
+
+/** Since when those subscribe who subscribe now. */
+function Growth({ path }) {
+  const { answer } = useAnswer(path, undefined, { every: 60 });
+  if (!answer || answer.points.length === 0) return null;
+  const { points, total, looked_at } = answer;
+  const note = looked_at < total ? ` Estimated from ${number(looked_at)} of them.` : "";
+  return html`<${Panel} title="Subscribers over time" note=${`Those of today, by when they began.${note}`}>
+    <${Chart} title="Subscribers" times=${points.map((it) => it.at)} write=${short} unit="subscriptions" gathered=${largest} series=${[{ name: "subscribers", values: points.map((it) => it.subscribers) }]} />
+  <//>`;
 }
 
 const PLACES = {

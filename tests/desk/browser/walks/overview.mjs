@@ -7,11 +7,12 @@ export default async ({ page, shot }) => {
   await page.getByText(/accepts no connection/).first().waitFor();
   await page.getByRole("img", { name: "Attempts per second" }).waitFor();
   await page.getByRole("rowheader", { name: /news/ }).first().waitFor();
-  // A few snapshots make a line.
-  await page.waitForTimeout(3500);
-  await page.getByText("As a table").first().click();
-  await page.getByRole("columnheader", { name: "delivered" }).waitFor();
+  // A few snapshots with something in them make a line.
+  await page.waitForFunction(() => document.querySelectorAll(".chart .line")[2].getAttribute("d").split("L").length > 8);
   await shot("overview");
+  await page.getByText("As a table").first().click();
+  await page.getByRole("columnheader", { name: "delivered", exact: true }).waitFor();
+  await shot("overview-table");
   await page.getByRole("button", { name: "3 hours" }).click();
   await page.getByText(/first minute is still running|As a table/).first().waitFor();
 };

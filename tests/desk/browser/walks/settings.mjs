@@ -30,6 +30,6 @@ export default async ({ page, menu, shot, variant }) => {
   await page.getByRole("button", { name: `Revoke for ${variant}…` }).waitFor({ state: "detached" });
 
   await page.getByLabel("Search").fill("auth.admin");
-  await page.getByText("auth.admin_token").waitFor();
+  await page.getByRole("rowheader", { name: "auth.admin_token" }).waitFor();
   await page.getByText("********").first().waitFor();
 };
