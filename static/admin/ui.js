@@ -23,23 +23,30 @@ export function useAnswer(path, query, { every = REFRESH } = {}) {
   const ticks = useTicks(every);
   const key = path && JSON.stringify([path, query]);
   const shown = useRef(null);
+  const isBusy = useRef(false);
+  useEffect(() => {
+    if (ticks && !isBusy.current) askAgain((count) => count + 1);
+  }, [ticks]);
   useEffect(() => {
     if (!path) return undefined;
     if (shown.current !== key) set({ loading: true });
     const calling = new AbortController();
+    isBusy.current = true;
     get(path, query, calling.signal).then(
       (answer) => {
+        isBusy.current = false;
         shown.current = key;
         set({ answer, loading: false });
       },
       (error) => {
         if (error.name === "AbortError") return;
+        isBusy.current = false;
         shown.current = key;
         set((before) => ({ answer: error.status === 0 ? before.answer : undefined, error, loading: false }));
       },
     );
     return () => calling.abort();
-  }, [key, asked, ticks]);
+  }, [key, asked]);
   return { ...state, again: useCallback(() => askAgain((count) => count + 1), []) };
 }
 
@@ -57,11 +64,17 @@ export function usePages(path, query = {}, { limit = LIMIT, every = REFRESH, cur
   const [limitless, setLimitless] = useState(false);
   const ticks = useTicks(every || 3600);
   const shown = useRef(null);
+  // A search that takes many steps is not made anew by itself: it costs the hub more than the news is worth.
+  const isBusyOrDear = useRef(false);
+  useEffect(() => {
+    if (ticks && !isBusyOrDear.current) askAgain((count) => count + 1);
+  }, [ticks]);
   const at = `${key} ${after}`;
   useEffect(() => {
     const calling = new AbortController();
     const isNew = shown.current !== at;
     if (isNew) set({ items: [], loading: true });
+    isBusyOrDear.current = true;
     (async () => {
       let items = [];
       let next = after;
@@ -74,15 +87,17 @@ export function usePages(path, query = {}, { limit = LIMIT, every = REFRESH, cur
         if (isNew && next && items.length < limit) set({ items, loading: true, searching: steps });
       } while (next && items.length < limit && (limitless || steps < SEARCH_STEPS));
       shown.current = at;
+      isBusyOrDear.current = steps > 1;
       const stopped = next && items.length < limit;
       set({ items, next, stopped, loading: false });
     })().catch((error) => {
       if (error.name === "AbortError") return;
+      isBusyOrDear.current = false;
       shown.current = at;
       set((before) => ({ ...before, error, loading: false, searching: undefined }));
     });
     return () => calling.abort();
-  }, [at, asked, ticks, limitless]);
+  }, [at, asked, limitless]);
   return {
     ...state,
     limit,
