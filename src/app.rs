@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, Loaded};
 use crate::flow::clock::Clock;
 use crate::flow::sources::SourceError;
 use crate::flow::{Environment, Hub, Reach, Settings};
@@ -28,7 +28,7 @@ use crate::net::tls::Tls;
 use crate::net::ways::Ways;
 use crate::store::settings::Engine;
 use crate::store::{BacklogLimits, SharedStore, SledStore, StoreOptions};
-use crate::web::{Tokens, Web};
+use crate::web::{Setting, Tokens, Web};
 
 /// The name and version that the hub goes by.
 pub const PRODUCT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
@@ -62,7 +62,8 @@ impl App {
     ///
     /// # Errors
     /// Says what stands in the way: the address, the data folder, a certificate file.
-    pub async fn start(config: &Config, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub async fn start(loaded: &Loaded, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+        let config = &loaded.config;
         let store = open_store(config)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
             format!(
@@ -105,6 +106,7 @@ impl App {
                 let metrics = metrics.clone();
                 move || metrics.render()
             }),
+            settings: shown(loaded),
         };
         tracker.spawn(keep_up(metrics, stop.clone()));
         let serving = crate::web::serve(listener, web, tracker.clone(), stop.clone());
@@ -173,6 +175,18 @@ fn settings(config: &Config) -> Settings {
         subscriptions_per_callback_host: config.limits.subscriptions_per_callback_host as u64,
         hooks_per_source: config.limits.hooks_per_source as u64,
     }
+}
+
+/// The settings as the administrator sees them: those of each source behind the others.
+fn shown(loaded: &Loaded) -> Vec<Setting> {
+    let sources = loaded.sources().into_iter().flatten();
+    let all = loaded.settings().into_iter().chain(sources);
+    all.map(|setting| Setting {
+        key: setting.key,
+        value: setting.value,
+        origin: setting.origin.to_string(),
+    })
+    .collect()
 }
 
 fn reach(config: &Config) -> anyhow::Result<Reach> {

@@ -63,7 +63,7 @@ pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
         tracing::debug!(%error, "huge pages stay on");
     }
     let mut signals = Signals::new()?;
-    let app = App::start(config, metrics).await?;
+    let app = App::start(&loaded, metrics).await?;
     // If nobody reads it, the hub runs all the same.
     let _ = say(&banner(&app, config.loopback_only()));
     tracing::info!(url = app.hub.url, address = %app.address, jobs = app.taken_over, "the hub is up");

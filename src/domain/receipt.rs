@@ -57,6 +57,17 @@ pub enum Stage {
 }
 
 impl Receipt {
+    /// Every state that the API tells of.
+    pub const STATES: [&str; 7] = [
+        "fetching",
+        "unchanged",
+        "unheard",
+        "failed",
+        "delivering",
+        "retrying",
+        "complete",
+    ];
+
     /// The state as the API tells it: one word.
     pub fn state(&self) -> &'static str {
         match self.stage {

@@ -21,6 +21,11 @@ impl Schedule {
         self.steps.len()
     }
 
+    /// The longest delay, before it is spread.
+    pub fn longest(&self) -> Duration {
+        self.steps.iter().max().copied().unwrap_or_default()
+    }
+
     /// Whether there is no delay at all.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

@@ -104,11 +104,15 @@ impl Hub {
         drop(permit);
         self.meters.attempt(&outcome, took);
         log(edition, target, &outcome, took);
-        Attempt {
+        let attempt = Attempt {
             at,
             millis: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             outcome,
+        };
+        if target.hook().is_none() {
+            self.trails.note(target.id, &attempt);
         }
+        attempt
     }
 }
 

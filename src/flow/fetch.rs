@@ -238,7 +238,7 @@ impl Hub {
     }
 
     /// Who fetches, for how many (HUB-81).
-    fn fetch_user_agent(&self, subscribers: u64) -> String {
+    pub(super) fn fetch_user_agent(&self, subscribers: u64) -> String {
         format!(
             "{} (+{}; {subscribers} subscribers)",
             self.product, self.url

@@ -13,6 +13,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub use self::standing::{Standing, Trouble};
 use super::clock::{Clock, jitter};
 use super::round::acquire;
 use super::work::Work;
@@ -41,6 +42,8 @@ pub struct GateRules {
     pub circuit_schedule: Schedule,
     /// When a probe counts as lost.
     pub probe_for: Duration,
+    /// How long a failure is remembered, for who looks: as long as it may take until the next attempt.
+    pub remember: Duration,
 }
 
 /// The gates, by origin.
@@ -54,6 +57,8 @@ pub struct Gates {
 
 /// The gate of one origin.
 pub struct Gate {
+    /// Of both kinds together.
+    places: usize,
     slots: Arc<Semaphore>,
     stragglers: Arc<Semaphore>,
     /// A waiter has lost patience since a slot was last free at once.
@@ -63,6 +68,8 @@ pub struct Gate {
     /// The usual latency, in microseconds: a moving average over answers.
     latency: AtomicU32,
     circuit: Mutex<Circuit>,
+    /// For who looks; the flow goes by the circuit.
+    trouble: Mutex<Option<Trouble>>,
     parked: Mutex<VecDeque<Backlog>>,
     /// Whose parked job was woken, by which gate, and has not come yet. All gates share it.
     called: Arc<DashMap<TargetId, Arc<Gate>>>,
@@ -98,12 +105,14 @@ impl Gates {
         }
         let gate = self.gates.entry(origin.into()).or_insert_with(|| {
             Arc::new(Gate {
+                places: self.rules.per_origin * (1 + STRAGGLERS),
                 slots: Arc::new(Semaphore::new(self.rules.per_origin)),
                 stragglers: Arc::new(Semaphore::new(self.rules.per_origin * STRAGGLERS)),
                 crowded: AtomicBool::new(false),
                 explored: AtomicBool::new(false),
                 latency: AtomicU32::new(0),
                 circuit: Mutex::default(),
+                trouble: Mutex::default(),
                 parked: Mutex::default(),
                 called: Arc::clone(&self.called),
                 work: Arc::clone(&self.work),
@@ -133,6 +142,7 @@ impl Gates {
     /// Tells the circuit how a request ended.
     pub fn record(&self, gate: &Gate, outcome: &Outcome, took: Duration) {
         gate.explore_again();
+        gate.note(outcome, self.clock.now());
         let mut circuit = lock(&gate.circuit);
         *circuit = if !outcome.asked_origin() {
             circuit.not_asked(self.clock.now())
@@ -160,7 +170,10 @@ impl Gates {
         let now = self.clock.now();
         self.gates.retain(|_, gate| {
             gate.wake_for_free_slots();
-            Arc::strong_count(gate) > 1 || gate.is_open(now) || !lock(&gate.parked).is_empty()
+            let is_troubled =
+                lock(&gate.trouble).is_some_and(|it| now < it.last.plus(self.rules.remember));
+            let is_waited_for = !lock(&gate.parked).is_empty();
+            Arc::strong_count(gate) > 1 || gate.is_open(now) || is_waited_for || is_troubled
         });
     }
 
@@ -237,6 +250,12 @@ impl Gate {
         (usual * PATIENCE_FACTOR).clamp(PATIENCE.0, PATIENCE.1)
     }
 
+    /// How many requests are under way.
+    fn slots_taken(&self) -> usize {
+        let free = self.slots.available_permits() + self.stragglers.available_permits();
+        (self.places).saturating_sub(free)
+    }
+
     fn permit(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Permit {
         Permit {
             gate: Arc::clone(self),
@@ -306,5 +325,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod standing;
 #[cfg(test)]
 mod tests;

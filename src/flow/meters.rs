@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 
+use super::odometer::Odometer;
 use crate::domain::attempt::{Outcome, Verdict};
 
 /// A number that goes up and down, as it stands now.
@@ -38,6 +39,8 @@ pub struct Meters {
     unverified: Counter,
     published: Counter,
     fetch_failed: Counter,
+    /// The same for who looks on.
+    pub(super) odometer: Odometer,
 }
 
 impl Gauge {
@@ -104,6 +107,7 @@ impl Default for Meters {
             unverified: verifications("refused"),
             published: counter!("fanfare_publications_total"),
             fetch_failed: counter!("fanfare_fetch_failures_total"),
+            odometer: Odometer::default(),
         }
     }
 }
@@ -118,10 +122,13 @@ impl Meters {
         };
         counter.increment(1);
         self.seconds.record(took.as_secs_f64());
+        let is_delivered = matches!(outcome.verdict(), Verdict::Delivered);
+        self.odometer.attempt(is_delivered, took);
     }
 
     pub(super) fn given_up(&self, count: usize) {
         self.given_up.increment(count as u64);
+        self.odometer.given_up(count);
     }
 
     pub(super) fn verified(&self, confirmed: bool) {
@@ -135,6 +142,7 @@ impl Meters {
 
     pub(super) fn published(&self) {
         self.published.increment(1);
+        self.odometer.published();
     }
 
     pub(super) fn fetch_failed(&self) {

@@ -13,6 +13,7 @@
 //! origin; `sweep` ends what time ends; `pulse` tells whether all this gets on.
 
 mod backlog;
+pub mod byhand;
 pub mod clock;
 mod deliver;
 mod diary;
@@ -23,11 +24,13 @@ pub mod errand;
 mod fanout;
 mod fetch;
 pub mod gate;
+mod history;
 pub mod hooks;
 mod ledger;
 mod meters;
 mod names;
 mod notice;
+pub mod odometer;
 mod pace;
 pub mod publish;
 mod pulse;
@@ -45,9 +48,11 @@ mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tokens;
+mod trail;
 pub mod turns;
 mod verdicts;
 mod verify;
+mod vitals;
 pub mod work;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,11 +69,12 @@ use self::diary::Diary;
 use self::dispatch::Places;
 use self::editions::Editions;
 use self::gate::{GateRules, Gates};
+use self::history::History;
+pub use self::history::Minute;
 pub use self::meters::Gauge;
 use self::meters::{Census, Meters};
 use self::names::{Names, Stripes};
 use self::pace::Paces;
-use self::pulse::Activity;
 use self::receipts::Unheard;
 use self::settings::{
     CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
@@ -76,8 +82,11 @@ use self::settings::{
 };
 use self::sources::Sources;
 use self::tokens::Tokens;
+use self::trail::Trails;
 use self::turns::Turns;
 use self::verdicts::Verdicts;
+use self::vitals::Counted;
+pub use self::vitals::{Backlogs, Vitals};
 use self::work::{Capacity, Work};
 use crate::dialect::occurrence::Imprint;
 use crate::domain::retry::Schedule;
@@ -210,6 +219,12 @@ pub struct Hub {
     meters: Meters,
     /// What the last sweep has counted.
     census: Mutex<Option<Census>>,
+    /// What waits, as last counted for who looks.
+    counted: Counted,
+    /// The last hours.
+    history: History,
+    /// The last attempts for those who fail.
+    trails: Trails,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -240,6 +255,7 @@ impl Hub {
             circuit_failures: delivery.circuit_failures,
             circuit_schedule: delivery_schedule.clone(),
             probe_for: delivery.timeout,
+            remember: delivery_schedule.longest() * 2,
         };
         let user_agent = format!("{product} (+{url})");
         Self {
@@ -285,6 +301,9 @@ impl Hub {
             paces: Paces::default(),
             meters: Meters::default(),
             census: Mutex::default(),
+            counted: Counted::default(),
+            history: History::default(),
+            trails: Trails::default(),
             store,
             url,
             settings,
@@ -306,29 +325,8 @@ impl Hub {
         self.tracker.spawn(work::run(Arc::clone(self)));
         self.tracker.spawn(Arc::clone(self).sweep_regularly());
         self.tracker.spawn(Arc::clone(self).keep_diary());
+        self.tracker.spawn(Arc::clone(self).keep_history());
         Ok(taken_over)
-    }
-
-    /// What of the work stands still, in words; nothing if it gets on. See `pulse`.
-    pub fn stalls(&self) -> Vec<String> {
-        let settings = &self.settings;
-        let (verify, fetch) = (
-            settings.subscriptions.verify_timeout,
-            settings.fetch.timeout,
-        );
-        let measure = |activity| {
-            let due = self.work.due(activity);
-            match activity {
-                // The topic may be fetched first.
-                Activity::Verification => (due, verify + fetch),
-                // What the topic names as itself is fetched too.
-                Activity::Fetch => (due, fetch * 2),
-                // Stragglers are no part of a job any longer.
-                Activity::Delivery => (due + self.in_flight(), settings.delivery.timeout),
-            }
-        };
-        let snapshot = self.work.pulse.snapshot(self.clock.now(), measure);
-        snapshot.stalls()
     }
 
     /// What is going on right now, and what the last sweep has counted.

@@ -189,7 +189,7 @@ impl Hub {
     }
 
     /// What a client is told that waits, but not for ever (HUB-71).
-    async fn verdict(
+    pub(super) async fn verdict(
         &self,
         intent: Uuid,
         mut verdict: Receiver<Verdict>,

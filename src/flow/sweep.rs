@@ -143,7 +143,7 @@ impl Hub {
     }
 
     /// Asks a callback whether it wants to go on.
-    fn question(&self, held: Subscription) -> Job {
+    pub(super) fn question(&self, held: Subscription) -> Job {
         let now = self.clock.now();
         Job::Verify(Verify {
             intent: Intent {

@@ -214,6 +214,19 @@ impl Store for MemoryStore {
         Ok(page.map(|receipt| state.with_checkpoint(receipt)).collect())
     }
 
+    async fn receipts_before(
+        &self,
+        before: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Receipt>> {
+        let state = self.state();
+        let older = state
+            .receipts
+            .range((Unbounded, before.map_or(Unbounded, Excluded)));
+        let page = older.rev().take(limit).map(|(_, receipt)| receipt.clone());
+        Ok(page.map(|receipt| state.with_checkpoint(receipt)).collect())
+    }
+
     async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>> {
         Ok(self.state().bundles.get(&id).cloned())
     }
@@ -232,6 +245,10 @@ impl Store for MemoryStore {
         Ok(page(&self.state().missing, after, limit, |(it, _)| {
             *it == id
         }))
+    }
+
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>> {
+        Ok(self.state().missing.get(&(id, target)).cloned())
     }
 
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {

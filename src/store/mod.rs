@@ -325,6 +325,12 @@ pub trait Store: HookStore {
     async fn receipt(&self, id: PublicationId) -> Result<Option<Receipt>>;
     /// Receipts in key order, oldest first.
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>>;
+    /// Receipts against key order, newest first.
+    async fn receipts_before(
+        &self,
+        before: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Receipt>>;
     /// The receipt of a ping of several topics.
     async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>>;
     /// Bundles in key order, oldest first.
@@ -336,6 +342,8 @@ pub trait Store: HookStore {
         after: Option<TargetId>,
         limit: usize,
     ) -> Result<Vec<Missing>>;
+    /// What is known of one target that has not got a publication.
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>>;
     /// What waits for a target, oldest first.
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>>;
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{Engine, Reading};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
-use super::read::{Span, View};
+use super::read::{Span, Start, View};
 use super::recent::FEW;
 use super::record::Record;
 use super::writer::{QUEUE, Request, Work, Writer};
@@ -142,6 +142,16 @@ impl SledStore {
             let hook = view.hook(id)?.map(Arc::new);
             hook.iter().for_each(|hook| view.recent.keep_hook(hook));
             Ok(hook)
+        })
+        .await
+    }
+
+    async fn receipts_from(&self, from: Start, limit: usize) -> Result<Vec<Receipt>> {
+        let group = Group::Receipts;
+        let span = Span { group, from, limit };
+        self.read_page(limit, move |view| {
+            let page = view.page(&span)?.into_iter();
+            page.map(|receipt| view.with_checkpoint(receipt)).collect()
         })
         .await
     }
@@ -283,12 +293,17 @@ impl Store for SledStore {
     }
 
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
-        let span = Span::after(Group::Receipts, after.map(Key::Receipt), limit);
-        self.read_page(limit, move |view| {
-            let page = view.page(&span)?.into_iter();
-            page.map(|receipt| view.with_checkpoint(receipt)).collect()
-        })
-        .await
+        let from = Start::After(after.map(Key::Receipt));
+        self.receipts_from(from, limit).await
+    }
+
+    async fn receipts_before(
+        &self,
+        before: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Receipt>> {
+        let from = Start::Before(before.map(Key::Receipt));
+        self.receipts_from(from, limit).await
     }
 
     async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>> {
@@ -309,6 +324,10 @@ impl Store for SledStore {
         let after = after.map(|target| Key::Missing(id, target));
         self.page(Span::after(Group::Missing(id), after, limit))
             .await
+    }
+
+    async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>> {
+        self.record(Key::Missing(id, target)).await
     }
 
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {

@@ -10,11 +10,17 @@ use warp::http::{HeaderMap, Method, header};
 use warp::path::FullPath;
 
 use super::problem::Problem;
+use super::serve::Line;
 use super::settings::LimitSettings;
 
-/// The address at the other end of the connection; the server puts it into each request.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
+/// What a request came on; the server puts it into each.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The address at the other end.
+    pub address: IpAddr,
+    /// The connection.
+    pub line: Line,
+}
 
 /// One request.
 pub struct Call {
@@ -28,6 +34,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// Who sent it, or the proxy that passed it on.
     pub peer: IpAddr,
+    /// The connection that it came on.
+    pub line: Line,
     body: Body,
 }
 
@@ -76,12 +84,13 @@ pub fn call() -> impl Filter<Extract = (Call,), Error = warp::Rejection> + Clone
         .and(warp::ext::get::<Peer>())
         .and(warp::body::stream())
         .map(
-            |method, path: FullPath, query, headers, Peer(peer), body| Call {
+            |method, path: FullPath, query, headers, peer: Peer, body| Call {
                 method,
                 path: path.as_str().to_owned(),
                 query,
                 headers,
-                peer,
+                peer: peer.address,
+                line: peer.line,
                 body: boxed(body),
             },
         )

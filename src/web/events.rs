@@ -6,12 +6,12 @@ use serde_json::json;
 use warp::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::call::Call;
+use super::hosted::{is_known, system_time};
 use super::hub::with_receipt;
 use super::payloads;
 use super::problem::{Problem, empty_answer, json_answer, shown};
 use super::sources::find_source;
 use super::tokens::Role;
-use super::topics::{is_known, system_time};
 use super::{Answer, Site};
 use crate::dialect;
 use crate::domain::event::{EventName, EventPattern};

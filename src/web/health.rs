@@ -27,12 +27,17 @@ pub fn live() -> Answer {
 
 /// The store can write, and the work gets on (see `flow::pulse`); otherwise 503 and what is wrong.
 pub async fn ready(site: &Site) -> Answer {
-    let store = site.readiness.store(site).await;
-    let reasons: Vec<String> = store.into_iter().chain(site.hub.stalls()).collect();
-    match reasons.is_empty() {
+    let troubles = troubles(site).await;
+    match troubles.is_empty() {
         true => text_answer(StatusCode::OK, "ready"),
-        false => text_answer(StatusCode::SERVICE_UNAVAILABLE, &reasons.join("\n")),
+        false => text_answer(StatusCode::SERVICE_UNAVAILABLE, &troubles.join("\n")),
     }
+}
+
+/// What is wrong, in words; nothing if all is well.
+pub async fn troubles(site: &Site) -> Vec<String> {
+    let store = site.readiness.store(site).await;
+    store.into_iter().chain(site.hub.stalls()).collect()
 }
 
 /// The counters, with what is going on right now.
@@ -85,21 +90,29 @@ async fn probe(site: &Site) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
     use super::*;
     use crate::flow::tests::hub;
     use crate::web::settings::LimitSettings;
+    use crate::web::stream::Streams;
     use crate::web::{Tokens, Web};
 
     #[tokio::test]
     async fn ready_means_that_the_loop_goes_round() {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub(&folder);
-        let site = Site::new(Web {
-            hub: Arc::clone(&hub),
-            limits: LimitSettings::default(),
-            tokens: Tokens::new([0; 32], Vec::new()),
-            metrics: Arc::new(String::new),
-        });
+        let site = Site::new(
+            Web {
+                hub: Arc::clone(&hub),
+                limits: LimitSettings::default(),
+                tokens: Tokens::new([0; 32], Vec::new()),
+                metrics: Arc::new(String::new),
+                settings: Vec::new(),
+            },
+            Streams::new(TaskTracker::new(), CancellationToken::new()),
+        );
         let asleep = ready(&site).await;
         assert_eq!(asleep.status(), StatusCode::SERVICE_UNAVAILABLE);
         let told = String::from_utf8_lossy(asleep.body());

@@ -12,13 +12,16 @@
 mod admission;
 mod api;
 mod call;
+mod desk;
 mod events;
 pub mod form;
 mod grants;
 mod health;
 mod hooks;
+mod hosted;
 mod hub;
 mod inbox;
+mod live;
 mod may;
 mod object;
 mod openapi;
@@ -31,12 +34,13 @@ mod query;
 mod receipts;
 mod repos;
 mod request;
+mod route;
 mod scan;
 mod serve;
 pub mod settings;
 mod sources;
+mod stream;
 mod tokens;
-mod topics;
 
 use std::sync::Arc;
 
@@ -47,20 +51,41 @@ use warp::filters::BoxedFilter;
 use warp::http::{HeaderValue, Method, Response, header};
 
 use self::admission::Admission;
+pub use self::api::about::Setting;
+use self::api::{about, subscriptions, topics};
 use self::call::Call;
 use self::health::Readiness;
 use self::problem::Problem;
+use self::route::Route;
 use self::settings::LimitSettings;
+use self::stream::Streams;
 use self::tokens::Keyring;
 pub use self::{
     serve::serve,
     tokens::{TokenDigest, Tokens},
 };
-use crate::domain::value::PublicationId;
+use crate::domain::value::{PublicationId, Timestamp};
 use crate::flow::Hub;
 
 /// A reply before it goes out.
 type Answer = Response<Bytes>;
+
+/// What goes out.
+enum Reply {
+    /// All of it at once.
+    Whole(Answer),
+    /// Bit by bit, as long as somebody reads it.
+    Stream(warp::reply::Response),
+}
+
+impl warp::Reply for Reply {
+    fn into_response(self) -> warp::reply::Response {
+        match self {
+            Self::Whole(answer) => answer.into_response(),
+            Self::Stream(stream) => stream,
+        }
+    }
+}
 
 /// What is served.
 pub struct Web {
@@ -72,6 +97,8 @@ pub struct Web {
     pub tokens: Tokens,
     /// Writes the counters that the process keeps, in Prometheus' text format.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What is set, and by whom.
+    pub settings: Vec<Setting>,
 }
 
 /// What the handlers share.
@@ -82,43 +109,21 @@ struct Site {
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     admission: Admission,
     readiness: Readiness,
-}
-
-/// A place of the hub, with the part of the path that names a thing.
-#[derive(Debug)]
-enum Route {
-    Hub,
-    Hosted,
-    Receipt(String),
-    Missing(String),
-    Topics,
-    Subscriptions,
-    Subscription(String),
-    Deny(String),
-    Hooks,
-    Replay(String),
-    Repositories,
-    Pleroma,
-    Sources,
-    Source(String),
-    Tokens,
-    Token(String),
-    Event { source: String, event: String },
-    Inbox(String),
-    OpenApi,
-    Live,
-    Ready,
-    Metrics,
-    Nowhere,
+    streams: Streams,
+    settings: Vec<Setting>,
+    started_at: Timestamp,
 }
 
 impl Site {
-    fn new(web: Web) -> Self {
+    fn new(web: Web, streams: Streams) -> Self {
         Self {
+            streams,
             admission: Admission::new(&web.limits),
             readiness: Readiness::default(),
+            started_at: web.hub.clock.now(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
             hub: web.hub,
+            settings: web.settings,
             limits: web.limits,
             metrics: web.metrics,
         }
@@ -131,150 +136,85 @@ impl Site {
 }
 
 /// Everything that the hub answers.
-fn routes(site: Arc<Site>, tracker: TaskTracker) -> BoxedFilter<(Answer,)> {
-    route()
+fn routes(site: Arc<Site>, tracker: TaskTracker) -> BoxedFilter<(Reply,)> {
+    route::route()
         .and(call::call())
         .then(move |route, call| answer(Arc::clone(&site), tracker.clone(), route, call))
         .boxed()
 }
 
-/// Finds the place that a path names.
-fn route() -> BoxedFilter<(Route,)> {
-    let hub = warp::path::end()
-        .or(warp::path!("hub"))
-        .unify()
-        .or(warp::path!("subscribe"))
-        .unify()
-        .or(warp::path!("api" / "v3" / "hub"))
-        .unify()
-        .or(warp::path!("publish"))
-        .unify();
-    one_of([
-        hub.map(|| Route::Hub).boxed(),
-        warp::path!("topics" / ..).map(|| Route::Hosted).boxed(),
-        warp::path!("repos" / ..)
-            .or(warp::path!("hooks"))
-            .unify()
-            .map(|| Route::Repositories)
-            .boxed(),
-        warp::path!("api" / "v1" / "pleroma" / "admin" / "webhooks" / ..)
-            .or(warp::path!("api" / "pleroma" / "admin" / "webhooks" / ..))
-            .unify()
-            .map(|| Route::Pleroma)
-            .boxed(),
-        warp::path!("api" / "openapi.json")
-            .map(|| Route::OpenApi)
-            .boxed(),
-        api(),
-        warp::path!("livez").map(|| Route::Live).boxed(),
-        warp::path!("readyz").map(|| Route::Ready).boxed(),
-        warp::path!("metrics").map(|| Route::Metrics).boxed(),
-        of_a_source(),
-        warp::any().map(|| Route::Nowhere).boxed(),
-    ])
-}
-
-fn api() -> BoxedFilter<(Route,)> {
-    let routes = one_of([
-        warp::path!("hooks" / ..).map(|| Route::Hooks).boxed(),
-        warp::path!("replays" / String).map(Route::Replay).boxed(),
-        warp::path!("receipts" / String).map(Route::Receipt).boxed(),
-        warp::path!("receipts" / String / "missing")
-            .map(Route::Missing)
-            .boxed(),
-        warp::path!("topics").map(|| Route::Topics).boxed(),
-        warp::path!("subscriptions")
-            .map(|| Route::Subscriptions)
-            .boxed(),
-        warp::path!("subscriptions" / String)
-            .map(Route::Subscription)
-            .boxed(),
-        warp::path!("subscriptions" / String / "deny")
-            .map(Route::Deny)
-            .boxed(),
-        warp::path!("sources").map(|| Route::Sources).boxed(),
-        warp::path!("sources" / String).map(Route::Source).boxed(),
-        warp::path!("sources" / String / String)
-            .map(|owner, name| Route::Source(format!("{owner}/{name}")))
-            .boxed(),
-        warp::path!("tokens").map(|| Route::Tokens).boxed(),
-        warp::path!("tokens" / String).map(Route::Token).boxed(),
-    ]);
-    warp::path!("api" / "v1" / ..).and(routes).boxed()
-}
-
-/// What belongs to a source, whose name has one segment or two. The hub's own places come before these.
-fn of_a_source() -> BoxedFilter<(Route,)> {
-    one_of([
-        warp::path!(String / "events" / String)
-            .map(|source, event| Route::Event { source, event })
-            .boxed(),
-        warp::path!(String / String / "events" / String)
-            .map(|owner: String, name: String, event| Route::Event {
-                source: format!("{owner}/{name}"),
-                event,
-            })
-            .boxed(),
-        warp::path!(String / "inbox").map(Route::Inbox).boxed(),
-        warp::path!(String / String / "inbox")
-            .map(|owner: String, name: String| Route::Inbox(format!("{owner}/{name}")))
-            .boxed(),
-    ])
-}
-
-/// The first of these that matches.
-fn one_of<const N: usize>(routes: [BoxedFilter<(Route,)>; N]) -> BoxedFilter<(Route,)> {
-    let nothing = warp::any()
-        .and_then(async || Err::<Route, _>(warp::reject::not_found()))
-        .boxed();
-    routes
-        .into_iter()
-        .rev()
-        .fold(nothing, |rest, route| route.or(rest).unify().boxed())
-}
-
-/// The surface of the hub. Boxed is what comes rarely and is large: the future of each event would be as large otherwise.
-async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem> {
+/// What may be asked at all; then what goes on as long as somebody reads it, and what is answered at once.
+async fn reply(site: Arc<Site>, route: Route, call: Call) -> Result<Reply, Problem> {
     if !matches!(route, Route::Live | Route::Ready | Route::Metrics) {
         site.admission.admit(&call)?;
     }
+    desk::session::check(&call, &site.hub.url)?;
+    match (route, call.method.as_str()) {
+        (Route::Watch, "GET") => live::watch(&site, &call).map(Reply::Stream),
+        (route, _) => handle(&site, route, call).await.map(Reply::Whole),
+    }
+}
+
+/// The surface of the hub.
+async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem> {
     let method = call.method.clone();
     match (route, method.as_str()) {
-        (Route::Hub, "POST") => Box::pin(hub::post(site, call)).await,
+        (Route::Hub, "POST") => hub::post(site, call).await,
         (Route::Hub, "GET" | "HEAD") => page::show(site, &call),
         (Route::Hub, _) => Err(Problem::Method("GET, HEAD, POST")),
 
-        (Route::Hosted, "PUT") => Box::pin(topics::put(site, call)).await,
-        (Route::Hosted, "GET" | "HEAD") => topics::get(site, &call).await,
-        (Route::Hosted, "DELETE") => Box::pin(topics::delete(site, &call)).await,
+        (Route::Hosted, "PUT") => hosted::put(site, call).await,
+        (Route::Hosted, "GET" | "HEAD") => hosted::get(site, &call).await,
+        (Route::Hosted, "DELETE") => hosted::delete(site, &call).await,
         (Route::Hosted, _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
 
+        (Route::Receipts, "GET" | "HEAD") => receipts::list(site, &call).await,
         (Route::Receipt(id), "GET" | "HEAD") => receipts::show(site, &id).await,
         (Route::Missing(id), "GET" | "HEAD") => receipts::missing(site, &call, &id).await,
-        (Route::Topics, "GET" | "HEAD") => api::topics(site, &call).await,
-        (Route::Subscriptions, "GET" | "HEAD") => api::subscriptions(site, &call).await,
-        (Route::Subscription(id), "GET" | "HEAD") => api::subscription(site, &call, &id).await,
-        (Route::Subscription(id), "DELETE") => Box::pin(api::end(site, &call, &id)).await,
+        (Route::Topics, "GET" | "HEAD") => topics::list(site, &call).await,
+        (Route::Topic(id), "GET" | "HEAD") => topics::show(site, &call, &id).await,
+        (Route::Content(id), "GET" | "HEAD") => topics::content(site, &call, &id).await,
+        (Route::Growth(id), "GET" | "HEAD") => topics::subscribers(site, &call, &id).await,
+        (Route::Ping(id), "POST") => topics::ping(site, &call, &id).await,
+        (Route::Subscriptions, "GET" | "HEAD") => subscriptions::list(site, &call).await,
+        (Route::Subscription(id), "GET" | "HEAD") => subscriptions::show(site, &call, &id).await,
+        (Route::Subscription(id), "DELETE") => subscriptions::end(site, &call, &id).await,
         (Route::Subscription(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
-        (Route::Deny(id), "POST") => Box::pin(api::deny(site, call, &id)).await,
-        (Route::Deny(_), _) => Err(Problem::Method("POST")),
+        (Route::Backlog(id), "GET" | "HEAD") => subscriptions::backlog(site, &call, &id).await,
+        (Route::Verify(id), "POST") => subscriptions::verify(site, &call, &id).await,
+        (Route::Try(id), "POST") => subscriptions::try_now(site, &call, &id).await,
+        (Route::Deny(id), "POST") => subscriptions::deny(site, call, &id).await,
+        (Route::Ping(_) | Route::Verify(_) | Route::Try(_) | Route::Deny(_), _) => {
+            Err(Problem::Method("POST"))
+        }
+        (Route::Verifications, "GET" | "HEAD") => subscriptions::verifications(site, &call).await,
+        (Route::About, "GET" | "HEAD") => about::show(site, &call).await,
+        (Route::Settings, "GET" | "HEAD") => about::settings(site, &call),
 
-        (Route::Repositories, _) => Ok(Box::pin(repos::handle(site, call)).await),
-        (Route::Pleroma, _) => Box::pin(pleroma::handle(site, call)).await,
-        (Route::Hooks, _) => Box::pin(hooks::handle(site, call)).await,
+        (Route::Repositories, _) => Ok(repos::handle(site, call).await),
+        (Route::Pleroma, _) => pleroma::handle(site, call).await,
+        (Route::Hooks, _) => hooks::handle(site, call).await,
         (Route::Replay(id), "GET" | "HEAD") => hooks::replays::show(site, &call, &id).await,
-        (Route::Replay(id), "DELETE") => Box::pin(hooks::replays::stop(site, &call, &id)).await,
+        (Route::Replay(id), "DELETE") => hooks::replays::stop(site, &call, &id).await,
         (Route::Replay(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
         (Route::Sources, "GET" | "HEAD") => sources::list(site, &call).await,
         (Route::Source(name), "GET" | "HEAD") => sources::show(site, &call, &name).await,
-        (Route::Source(name), "PUT") => Box::pin(sources::put(site, call, &name)).await,
-        (Route::Source(name), "DELETE") => Box::pin(sources::delete(site, &call, &name)).await,
+        (Route::Source(name), "PUT") => sources::put(site, call, &name).await,
+        (Route::Source(name), "DELETE") => sources::delete(site, &call, &name).await,
         (Route::Source(_), _) => Err(Problem::Method("GET, HEAD, PUT, DELETE")),
         (Route::Tokens, "GET" | "HEAD") => grants::list(site, &call).await,
-        (Route::Tokens, "POST") => Box::pin(grants::post(site, call)).await,
+        (Route::Tokens, "POST") => grants::post(site, call).await,
         (Route::Tokens, _) => Err(Problem::Method("GET, HEAD, POST")),
-        (Route::Token(id), "DELETE") => Box::pin(grants::delete(site, &call, &id)).await,
+        (Route::Token(id), "DELETE") => grants::delete(site, &call, &id).await,
         (Route::Token(_), _) => Err(Problem::Method("DELETE")),
+        (Route::Session, "GET" | "HEAD") => desk::sign_in::show(site, &call),
+        (Route::Session, "POST") => desk::sign_in::post(site, call).await,
+        (Route::Session, "DELETE") => Ok(desk::sign_in::delete(site, &call)),
+        (Route::Session, _) => Err(Problem::Method("GET, HEAD, POST, DELETE")),
+        (Route::Watch, _) => Err(Problem::Method("GET")),
+        (Route::History, "GET" | "HEAD") => live::history(site, &call).await,
+        (Route::Page, "GET" | "HEAD") => desk::assets::page(&call),
+        (Route::PageFile, "GET" | "HEAD") => desk::assets::file(&call),
 
         (Route::Event { source, event }, "POST") => {
             events::raise(site, call, &source, &event).await
@@ -299,15 +239,19 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
 }
 
 /// Handles a request on a task of its own, and dresses what came of it.
-async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
+async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Reply {
     let (method, path) = (call.method.clone(), call.path.clone());
     let is_for_programs =
         path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
     let handled = tracker
-        .spawn(async move { handle(&site, route, call).await })
+        .spawn(reply(site, route, call))
         .await
         .unwrap_or(Err(Problem::Crashed));
-    let mut answer = handled.unwrap_or_else(|problem| problem.answer(is_for_programs));
+    let mut answer = match handled {
+        Ok(Reply::Whole(answer)) => answer,
+        Ok(stream) => return stream,
+        Err(problem) => problem.answer(is_for_programs),
+    };
     tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");
@@ -319,5 +263,5 @@ async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call)
             .insert(header::CONTENT_LENGTH, length.into());
         *answer.body_mut() = Bytes::new();
     }
-    answer
+    Reply::Whole(answer)
 }

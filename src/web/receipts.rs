@@ -6,6 +6,8 @@ use warp::http::StatusCode;
 use super::call::Call;
 use super::problem::{Problem, json_answer, shown};
 use super::query::{Page, Query};
+use super::request::read_topic;
+use super::scan::scan;
 use super::tokens::Role;
 use super::{Answer, Site};
 use crate::domain::attempt::{Attempt, Failure, Outcome};
@@ -46,6 +48,33 @@ pub async fn missing(site: &Site, call: &Call, id: &str) -> Result<Answer, Probl
     Ok(json_answer(StatusCode::OK, &page.map(MissingView::from)))
 }
 
+/// `GET /api/v1/receipts`: those of the last publications, newest first.
+pub async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
+    site.tokens.require(Role::Admin, &call.headers)?;
+    let known = ["topic", "state", "before", "limit"];
+    let query = Query::read(call.query.as_deref(), &known).await?;
+    let topic = query.text("topic");
+    let topic = topic.map(|url| read_topic("topic", url, &site.limits));
+    let topic = topic.transpose()?.map(|url| url.id());
+    let state = |text: &str| Receipt::STATES.into_iter().find(|state| *state == text);
+    let wanted = Receipt::STATES.join(", ");
+    let state = query.parsed("state", state, &format!("one of {wanted}"))?;
+    let before = query.parsed("before", PublicationId::parse, "the next of a page")?;
+    let page = scan(
+        before,
+        query.limit()?,
+        |before, limit| site.hub.store.receipts_before(before, limit),
+        |receipt| receipt.id,
+        |receipt| {
+            let is_of_topic = topic.is_none_or(|topic| topic == receipt.topic.id());
+            is_of_topic && state.is_none_or(|state| state == receipt.state())
+        },
+    )
+    .await?;
+    let page = page.map(|receipt| view(site, receipt));
+    Ok(json_answer(StatusCode::OK, &page))
+}
+
 fn parse(id: &str) -> Result<PublicationId, Problem> {
     PublicationId::parse(id).ok_or_else(|| {
         Problem::NotFound(format!(
@@ -63,7 +92,7 @@ fn unknown(id: PublicationId) -> Problem {
 
 /// A receipt as the API shows it.
 #[derive(Serialize)]
-struct ReceiptView {
+pub struct ReceiptView {
     id: PublicationId,
     topic: TopicUrl,
     state: &'static str,
@@ -79,7 +108,7 @@ struct ReceiptView {
     missing: String,
 }
 
-fn view(site: &Site, receipt: Receipt) -> ReceiptView {
+pub fn view(site: &Site, receipt: Receipt) -> ReceiptView {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     ReceiptView {
         state: receipt.state(),
@@ -173,7 +202,7 @@ impl From<Missing> for MissingView {
 
 /// A request to a callback: with the status and the beginning of its answer, or with why there was none.
 #[derive(Default, Serialize)]
-struct AttemptView {
+pub struct AttemptView {
     at: String,
     millis: u64,
     status: Option<u16>,

@@ -1,5 +1,9 @@
-//! Search in lists that are too long to read at once: rows are read in steps, and after so many rows the search says how
+//! Search in lists that are too long to read at once: rows are read in steps, and after so many rows, or so long, the search says how
 //! far it has come.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::query::Page;
 use crate::store::StoreError;
@@ -8,6 +12,8 @@ use crate::store::StoreError;
 const STEP: usize = 1_000;
 /// Rows that one request may look at.
 const ROWS_MAX: usize = 50_000;
+/// How long one request may look; it looks at a step of rows in any case.
+const TIME_MAX: Duration = Duration::from_millis(100);
 
 /// A page of the rows that fit. `rows` gives rows in key order, behind a key; `key` tells a row's key. The page's `next`
 /// is the key behind which the search goes on: a page may be short, or even empty, and still have a next.
@@ -25,7 +31,8 @@ where
     let mut position = after;
     let mut items = Vec::new();
     let mut seen = 0;
-    while seen < ROWS_MAX {
+    let until = Instant::now() + TIME_MAX;
+    while seen < ROWS_MAX && (seen == 0 || Instant::now() < until) {
         let step = rows(position, STEP).await?;
         let last = step.len() < STEP;
         for row in step {

@@ -19,7 +19,8 @@ use warp::filters::BoxedFilter;
 
 use super::call::Peer;
 use super::settings::LimitSettings;
-use super::{Answer, Site, Web, routes};
+use super::stream::Streams;
+use super::{Reply, Site, Web, routes};
 
 /// How long to wait when no connection can be accepted, as when the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,7 +31,8 @@ const STREAMS: u32 = 128;
 
 /// Serves until `stop`. Connections and requests live on `tracker`; those that are open then may end in their own time.
 pub async fn serve(listener: TcpListener, web: Web, tracker: TaskTracker, stop: CancellationToken) {
-    let site = Arc::new(Site::new(web));
+    let streams = Streams::new(tracker.clone(), stop.clone());
+    let site = Arc::new(Site::new(web, streams));
     let pruning = Arc::clone(&site);
     let until = stop.clone();
     tracker.spawn(async move { pruning.admission.prune_until(until).await });
@@ -64,7 +66,7 @@ pub async fn serve(listener: TcpListener, web: Web, tracker: TaskTracker, stop: 
 /// How each connection is served.
 #[derive(Clone)]
 struct Connection {
-    routes: BoxedFilter<(Answer,)>,
+    routes: BoxedFilter<(Reply,)>,
     http: Builder<OnTracker>,
     /// A connection without a request for this long, or twice this long, is closed.
     quiet_after: Duration,
@@ -81,7 +83,10 @@ impl Connection {
         let counted = Arc::clone(&calls);
         let routes = TowerToHyperService::new(warp::service(self.routes));
         let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer.to_canonical()));
+            request.extensions_mut().insert(Peer {
+                address: peer.to_canonical(),
+                line: Line(Arc::clone(&counted)),
+            });
             let open = Open::begin(&counted);
             let reply = routes.call(request);
             async move {
@@ -139,7 +144,7 @@ where
 }
 
 /// The requests of one connection: how many have begun, and how many have ended.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Calls {
     begun: AtomicU64,
     ended: AtomicU64,
@@ -158,6 +163,17 @@ impl Calls {
             }
             before = ended;
         }
+    }
+}
+
+/// A connection, for an answer that goes on and on: as long as something of it is taken, the connection is not quiet.
+#[derive(Clone, Debug)]
+pub struct Line(Arc<Calls>);
+
+impl Line {
+    /// Something was taken.
+    pub fn beat(&self) {
+        drop(Open::begin(&self.0));
     }
 }
 

@@ -1,5 +1,5 @@
-//! Who may do what: an `Authorization` header comes in, and whether it opens the door goes out. Tokens are known by their
-//! digests alone; those of the settings are compared in constant time, those that the hub gave out are looked up.
+//! Who may do what: an `Authorization` header or a session's cookie comes in, and whether it opens the door goes out. Tokens are known by
+//! their digests alone; those of the settings are compared in constant time, those that the hub gave out are looked up.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use subtle::{Choice, ConstantTimeEq as _};
 use uuid::Uuid;
 use warp::http::{HeaderMap, header};
 
+use super::desk::session::{LIFETIME, Sessions};
 use super::problem::Problem;
 use crate::domain::event::EventPattern;
 use crate::domain::source::SourceName;
@@ -24,9 +25,10 @@ const NO_PASSWORD: &str = "x-oauth-basic";
 #[derive(Clone)]
 pub struct Tokens(Vec<Arc<Token>>);
 
-/// Those, and those that the hub gave out.
+/// Those, those that the hub gave out, and the sessions that were begun with any of them.
 pub struct Keyring {
     settings: Tokens,
+    sessions: Sessions,
     hub: Arc<Hub>,
 }
 
@@ -58,19 +60,59 @@ impl Tokens {
 impl Keyring {
     /// The tokens of the settings, and those of the hub.
     pub fn new(settings: Tokens, hub: Arc<Hub>) -> Self {
-        Self { settings, hub }
+        Self {
+            settings,
+            sessions: Sessions::default(),
+            hub,
+        }
     }
 
-    /// The token that a request shows.
+    /// The token that a request shows, or that its session was begun with.
     ///
     /// # Errors
     /// 401 without a token, 403 with one that the hub does not know.
     pub fn holder(&self, headers: &HeaderMap) -> Result<Arc<Token>, Problem> {
-        let shown = digest(&presented(headers).ok_or(Problem::NoToken)?);
-        let known = self.settings.find(&shown).cloned();
-        known.or_else(|| self.hub.token(&shown)).ok_or_else(|| {
-            Problem::Forbidden("the hub does not know this token, or it has expired".into())
-        })
+        Ok(self.presence(headers)?.0)
+    }
+
+    /// The same, and when its session ends at the latest, if it is a session.
+    ///
+    /// # Errors
+    /// As [`Self::holder`].
+    pub fn presence(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Token>, Option<Timestamp>), Problem> {
+        if let Some(shown) = presented(headers) {
+            return Ok((self.known(&digest(&shown)).ok_or_else(unknown)?, None));
+        }
+        let session = self.sessions.token(headers, self.hub.clock.now());
+        // A session whose token was revoked is over: whoever it was signs in anew.
+        let (token, ends_at) = session.ok_or(Problem::NoToken)?;
+        let token = self.known(&token).ok_or(Problem::NoToken)?;
+        Ok((token, Some(ends_at)))
+    }
+
+    /// Begins a session for whoever shows a token. Its id comes back, and when it ends at the latest.
+    ///
+    /// # Errors
+    /// 403 with a token that the hub does not know.
+    pub fn sign_in(&self, shown: &str) -> Result<(Arc<Token>, String, Timestamp), Problem> {
+        let token = self.known(&digest(shown)).ok_or_else(unknown)?;
+        let now = self.hub.clock.now();
+        let id = self.sessions.begin(token.digest, now);
+        tracing::info!(token.id = %token.id, token.name, token.role = token.role.name(), "signed in");
+        Ok((token, id, now.plus(LIFETIME)))
+    }
+
+    /// Ends a request's session.
+    pub fn sign_out(&self, headers: &HeaderMap) {
+        self.sessions.end(headers);
+    }
+
+    fn known(&self, digest: &TokenDigest) -> Option<Arc<Token>> {
+        let of_settings = self.settings.find(digest).cloned();
+        of_settings.or_else(|| self.hub.token(digest))
     }
 
     /// Lets a request pass whose token gives it the role, or a higher one, for all sources and events.
@@ -121,6 +163,10 @@ impl Keyring {
             scope(&token)
         )))
     }
+}
+
+fn unknown() -> Problem {
+    Problem::Forbidden("the hub does not know this token, or it has expired".into())
 }
 
 fn unbounded(name: &str, role: Role, digest: TokenDigest) -> Arc<Token> {

@@ -68,10 +68,11 @@ fn told() -> BTreeSet<Route> {
 /// What the hub answers, as its source has it.
 fn served() -> BTreeSet<Route> {
     let source = read("src/web/mod.rs");
-    let paths = paths(&source);
+    let paths = paths(&read("src/web/route.rs"));
     let mut routes = BTreeSet::new();
     let mut left = BTreeSet::new();
-    for (pattern, _) in arms(function(&source, "handle")) {
+    let streams = arms(function(&source, "reply"));
+    for (pattern, _) in arms(function(&source, "handle")).into_iter().chain(streams) {
         let Some(name) = pattern.strip_prefix("Route::") else {
             continue;
         };

@@ -6,6 +6,7 @@ use crate::domain::value::{CallbackId, TopicId};
 use crate::flow::work::Capacity;
 
 const ORIGIN: &str = "http://a.example";
+const REMEMBER: Duration = Duration::from_secs(20);
 
 fn gates() -> (Gates, Arc<Work>) {
     gates_with(2)
@@ -24,6 +25,7 @@ fn gates_with(circuit_failures: u32) -> (Gates, Arc<Work>) {
         circuit_failures,
         circuit_schedule: Schedule::new(vec![Duration::from_secs(10)]),
         probe_for: Duration::from_secs(1),
+        remember: REMEMBER,
     };
     let clock = Clock::runtime(Timestamp(0));
     (Gates::new(rules, clock, Arc::clone(&work)), work)
@@ -124,6 +126,9 @@ async fn trouble_that_is_over_is_forgotten() {
     let until = gates.closed_until(&gates.of(ORIGIN)).expect("it is kept");
     tokio::time::advance(Duration::from_millis(until.0)).await;
     gates.prune();
+    assert!(!gates.gates.is_empty(), "who looks may still want to know");
+    tokio::time::advance(REMEMBER).await;
+    gates.prune();
     assert!(gates.gates.is_empty());
 }
 
@@ -150,6 +155,7 @@ async fn a_dead_origin_is_asked_once_for_each_step() {
     gates.record(&gate, &answer, Duration::from_millis(1));
     assert_eq!(gates.passage(&gate), Passage::Free);
     drop(gate);
+    tokio::time::advance(REMEMBER).await;
     gates.prune();
     assert!(gates.gates.is_empty());
 }
@@ -201,4 +207,59 @@ async fn what_was_never_asked_says_nothing_of_the_origin() {
         "the probe is yet to come"
     );
     assert_ne!(gates.passage(&gate), Passage::Free, "one at a time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_worst_origins_are_told_with_why() {
+    let (gates, _) = gates();
+    let answer = |status| Outcome::Answered {
+        status,
+        retry_after: None,
+        excerpt: String::new(),
+    };
+    let record = |origin: &str, outcome: &Outcome| {
+        gates.record(&gates.of(origin), outcome, Duration::from_millis(8));
+    };
+    for origin in [
+        "http://well",
+        "http://mended",
+        "http://refuses",
+        "http://gone",
+    ] {
+        record(origin, &answer(200));
+    }
+    tokio::time::advance(Duration::from_secs(5)).await;
+    for _ in 0..3 {
+        record("http://refuses", &answer(503));
+        record("http://mended", &answer(500));
+    }
+    record("http://mended", &answer(200));
+    tokio::time::advance(Duration::from_secs(1)).await;
+    record("http://gone", &no_answer());
+    record("http://gone", &no_answer());
+    let busy = gates.of("http://busy");
+    let _slot = busy.try_pass().expect("a slot");
+    assert!(busy.pass_or_park(|| job(1)).is_none());
+
+    let worst = gates.worst(9);
+    let origins: Vec<_> = worst.iter().map(|(origin, _)| origin.as_str()).collect();
+    assert_eq!(origins, ["http://gone", "http://refuses", "http://busy"]);
+    let (gone, refuses, busy) = (worst[0].1, worst[1].1, worst[2].1);
+    let trouble = gone.trouble.expect("it fails");
+    assert_eq!((trouble.since, trouble.failures), (Timestamp(6_000), 2));
+    assert_eq!(
+        (trouble.status, trouble.failure),
+        (None, Some(Failure::Connect))
+    );
+    assert!(gone.closed_until.is_some());
+    let trouble = refuses.trouble.expect("it fails");
+    assert_eq!((trouble.since, trouble.failures), (Timestamp(5_000), 3));
+    assert_eq!((trouble.status, refuses.closed_until), (Some(503), None));
+    assert_eq!((busy.trouble, busy.in_flight, busy.parked), (None, 1, 1));
+    assert_eq!(gates.worst(1).len(), 1);
+    assert_eq!(gates.worst(1)[0].0, "http://gone");
+    assert!(gates.worst(0).is_empty());
+
+    gates.probe_now("http://gone");
+    assert_eq!(gates.closed_until(&gates.of("http://gone")), None);
 }

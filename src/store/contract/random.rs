@@ -146,6 +146,10 @@ async fn everything(store: &dyn Store) -> Vec<String> {
     say(&store.topics(None, 99).await.expect("a page"));
     say(&store.subscriptions(None, 99).await.expect("a page"));
     say(&store.receipts(None, 99).await.expect("a page"));
+    let newest = store.receipts_before(None, 99).await.expect("a page");
+    say(&newest);
+    let before = newest.first().map(|newest| newest.id);
+    say(&store.receipts_before(before, 2).await.expect("a page"));
     say(&store.bundles(None, 99).await.expect("a page"));
     say(&store.jobs(None, 99).await.expect("a page"));
     for topic in 0..2 {

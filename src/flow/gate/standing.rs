@@ -1,0 +1,121 @@
+//! How the origins do, for who looks: which fail, since when and how, and how much waits for each. In: how requests ended. Out: the worst few.
+
+use std::time::Duration;
+
+use super::{Circuit, Gate, Gates, Ordering, lock};
+use crate::domain::attempt::{Failure, Outcome, Verdict};
+use crate::domain::value::Timestamp;
+
+/// How an origin does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// How it has failed since it last did not.
+    pub trouble: Option<Trouble>,
+    /// Until when it is not called.
+    pub closed_until: Option<Timestamp>,
+    /// Requests under way.
+    pub in_flight: usize,
+    /// Targets that wait for one of its slots.
+    pub parked: usize,
+    /// How long it usually takes to answer.
+    pub usual: Option<Duration>,
+}
+
+/// Failures in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// The first of them.
+    pub since: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many.
+    pub failures: u32,
+    /// How the last one went: the status,
+    pub status: Option<u16>,
+    /// or why there was none.
+    pub failure: Option<Failure>,
+}
+
+impl Gates {
+    /// The origins that do worst, at most so many: first those that fail, for how many there is more to wait; then those that others
+    /// wait for.
+    pub fn worst(&self, most: usize) -> Vec<(String, Standing)> {
+        let mut worst: Vec<(String, Standing)> = Vec::with_capacity(most + 1);
+        for gate in &self.gates {
+            let standing = gate.standing(self.clock.now());
+            let is_well = standing.trouble.is_none() && standing.parked == 0;
+            let place = worst.partition_point(|(_, other)| other.badness() >= standing.badness());
+            if !is_well && place < most {
+                worst.truncate(most.saturating_sub(1));
+                worst.insert(place, (gate.key().to_string(), standing));
+            }
+        }
+        worst
+    }
+
+    /// Until when an origin is not called.
+    pub fn paused_until(&self, origin: &str) -> Option<Timestamp> {
+        let gate = self.gates.get(origin)?;
+        gate.standing(self.clock.now()).closed_until
+    }
+
+    /// Somebody wants to know now: an open circuit lets its probe go at once.
+    pub fn probe_now(&self, origin: &str) {
+        let Some(gate) = self.gates.get(origin) else {
+            return;
+        };
+        let mut circuit = lock(&gate.circuit);
+        if let Circuit::Open { until, .. } = &mut *circuit {
+            *until = self.clock.now().min(*until);
+        }
+    }
+}
+
+impl Standing {
+    fn badness(&self) -> (bool, u32, usize) {
+        let failures = self.trouble.map_or(0, |trouble| trouble.failures);
+        (self.closed_until.is_some(), failures, self.parked)
+    }
+}
+
+impl Gate {
+    /// How the origin does.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let usual = self.latency.load(Ordering::Relaxed);
+        Standing {
+            trouble: *lock(&self.trouble),
+            closed_until: match *lock(&self.circuit) {
+                Circuit::Closed { .. } => None,
+                Circuit::Open { until, .. } | Circuit::Probing { until, .. } => Some(until),
+            }
+            .filter(|until| now < *until),
+            in_flight: self.slots_taken(),
+            parked: lock(&self.parked).len(),
+            usual: (usual > 0).then(|| Duration::from_micros(usual.into())),
+        }
+    }
+
+    /// A request has ended.
+    pub(super) fn note(&self, outcome: &Outcome, now: Timestamp) {
+        if !outcome.asked_origin() {
+            return;
+        }
+        let mut trouble = lock(&self.trouble);
+        *trouble = match outcome.verdict() {
+            Verdict::Delivered | Verdict::Gone => None,
+            Verdict::Failed { .. } => {
+                let (status, failure) = match outcome {
+                    Outcome::Answered { status, .. } => (Some(*status), None),
+                    Outcome::Unanswered { failure, .. } => (None, Some(*failure)),
+                };
+                Some(Trouble {
+                    since: trouble.map_or(now, |trouble| trouble.since),
+                    last: now,
+                    failures: trouble.map_or(1, |trouble| trouble.failures.saturating_add(1)),
+                    status,
+                    failure,
+                })
+            }
+        };
+    }
+}

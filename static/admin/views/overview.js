@@ -1,0 +1,131 @@
+// The overview: what needs attention, in words; then what the hub does, as charts; then the newest publications.
+
+import { html, useState } from "../vendor/preact.js";
+import { Chart, largest, mean } from "../charts.js";
+import { bare, millis, number, plural, short, span } from "../format.js";
+import { useLive } from "../live.js";
+import { link } from "../router.js";
+import { Badge, Choice, Heading, Long, Notice, Panel, Table, Time, useAnswer } from "../ui.js";
+import { Progress, stateKind } from "./publications.js";
+
+/** What the charts look back on: minutes, or none for the seconds since one came here. */
+const SPANS = [["now", "3 minutes"], ["180", "3 hours"], ["1440", "24 hours"]];
+/** A publication that has waited for longer is worth a word, in seconds. */
+const OLD = 3600;
+/** Fewer attempts that succeed are worth a word, in percent. */
+const FEW = 95;
+
+export function Overview() {
+  const { snapshot, snapshots, connected } = useLive();
+  const [look, setLook] = useState("now");
+  const past = useAnswer(look === "now" ? null : "history", { minutes: look }, { every: 30 });
+  const points = look === "now" ? snapshots : past.answer?.minutes || [];
+  return html`
+    <${Heading} title="Overview" lead="What the hub does at this moment, and what needs you." />
+    ${!snapshot ? html`<p class="empty" role="status">${connected ? "Loading…" : "Connecting to the hub…"}</p>` : html`
+      <${Attention} snapshot=${snapshot} snapshots=${snapshots} />
+      <${Figures} snapshot=${snapshot} snapshots=${snapshots} />
+      <${Panel} title="Over time" actions=${html`<${Choice} label="Time" options=${SPANS} value=${look} onChoose=${setLook} />`}>
+        ${points.length === 0 ? html`<p class="empty">${past.loading ? "Loading…" : "Nothing yet: the first minute is still running."}</p>` : html`<${Charts} points=${points} />`}
+      <//>
+      ${snapshot.origins.length > 0 && html`<${Origins} origins=${snapshot.origins} />`}
+      <${Newest} publications=${snapshot.publications} />`}`;
+}
+
+/** Seconds that a point covers: a snapshot tells, a minute has 60. */
+const seconds = (point) => point.seconds || 60;
+const done = (point) => point.done || point;
+
+/** What was done in the last so many snapshots, together. */
+function lately(snapshots, count) {
+  const some = snapshots.slice(-count);
+  const sum = (name) => some.reduce((all, it) => all + it.done[name], 0);
+  return { seconds: some.reduce((all, it) => all + it.seconds, 0), delivered: sum("delivered"), failed: sum("failed"), given_up: sum("given_up") };
+}
+
+const rate = ({ delivered, failed }) => (delivered + failed ? (delivered / (delivered + failed)) * 100 : null);
+
+function Attention({ snapshot, snapshots }) {
+  const words = [];
+  for (const stall of snapshot.stalls) words.push(["bad", html`The work stands still: ${stall}.`]);
+  const failing = snapshot.origins.filter((it) => it.failures > 0);
+  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failures > 1 && html`, ${number(it.failures)} times in a row`} since <${Time} at=${it.failing_since} />${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
+  if (failing.length > 3) words.push(["warn", `${failing.length - 3} more origins fail; they are listed below.`]);
+  const { backlog } = snapshot;
+  const age = backlog.oldest ? (new Date(snapshot.at) - new Date(backlog.oldest)) / 1000 : 0;
+  if (age > OLD) words.push(["warn", html`${plural(backlog.targets, "target")} ${backlog.targets === 1 ? "is" : "are"} behind; what waits longest has waited for ${span(age)}. <a href=${link("/subscriptions", { state: "behind" })}>Who is behind</a>`]);
+  const last = lately(snapshots, 60);
+  if (rate(last) !== null && rate(last) < FEW && last.failed > 5) words.push(["warn", `Of the last minute's attempts, ${number(last.failed)} of ${number(last.delivered + last.failed)} failed.`]);
+  if (last.given_up > 0) words.push(["bad", `${plural(last.given_up, "publication was", "publications were")} given up in the last minute.`]);
+  return html`<section aria-label="What needs attention" class="attention">${words.length === 0
+    ? html`<${Notice} kind="good"><b>All is well.</b> ${backlog.entries === 0 ? "Nothing waits, and no origin fails." : `No origin fails; ${plural(backlog.entries, "delivery waits", "deliveries wait")} for another try.`}<//>`
+    : words.map(([kind, text], at) => html`<${Notice} key=${at} kind=${kind}>${text}<//>`)}</section>`;
+}
+
+/** How an origin failed last. */
+function why({ status, failure }) {
+  if (status) return `answers with status ${status}`;
+  return { resolve: "has no address", connect: "accepts no connection", tls: "makes no secure connection", timeout: "does not answer in time", protocol: "breaks off" }[failure] || "fails";
+}
+
+const host = (origin) => new URL(origin).hostname;
+
+function Figures({ snapshot, snapshots }) {
+  const last = lately(snapshots, 10);
+  const success = rate(lately(snapshots, 60));
+  const { backlog } = snapshot;
+  const measured = snapshots.findLast((it) => it.done.p50_ms !== null);
+  const age = backlog.oldest && span((new Date(snapshot.at) - new Date(backlog.oldest)) / 1000);
+  return html`<dl class="figures">
+    <div><dt>Deliveries per second</dt><dd>${short(last.delivered / Math.max(last.seconds, 1))}</dd><dd class="note">${snapshot.in_flight ? number(snapshot.in_flight) : "none"} under way</dd></div>
+    <div><dt>Success</dt><dd>${success === null ? "–" : `${success.toFixed(success < 100 && success > 99 ? 2 : 1).replace(/\.0$/, "")} %`}</dd><dd class="note">${success === null ? "no attempt in the last minute" : "of the last minute's attempts"}</dd></div>
+    <div><dt>Latency</dt><dd>${millis(measured?.done.p50_ms)}</dd><dd class="note">p99 ${millis(measured?.done.p99_ms)}</dd></div>
+    <div><dt>Backlog</dt><dd>${short(backlog.entries)}</dd><dd class="note">${backlog.entries === 0 ? "nothing waits" : html`<a href=${link("/subscriptions", { state: "behind" })}>${plural(backlog.targets, "target")}</a>, oldest ${age}`}</dd></div>
+  </dl>`;
+}
+
+function Charts({ points }) {
+  const times = points.map((point) => point.at);
+  const each = (value) => points.map((point) => value(done(point), seconds(point), point));
+  const percent = (value) => `${value.toFixed(value % 1 ? 1 : 0)} %`;
+  return html`<div class="charts">
+    <${Chart} title="Attempts per second" times=${times} write=${short} unit="attempts per second" series=${[
+      { name: "delivered", values: each((it, seconds) => it.delivered / seconds) },
+      { name: "failed", values: each((it, seconds) => it.failed / seconds) },
+    ]} />
+    <${Chart} title="Latency" times=${times} write=${millis} unit="milliseconds" gathered=${largest} series=${[
+      { name: "p99", values: each((it) => it.p99_ms) },
+      { name: "p50", values: each((it) => it.p50_ms) },
+    ]} />
+    <${Chart} title="Success" times=${times} write=${percent} unit="percent of the attempts" top=${100} gathered=${mean} series=${[
+      { name: "success", values: each((it) => rate(it)) },
+    ]} />
+    <${Chart} title="Backlog" times=${times} write=${short} unit="deliveries that wait" gathered=${largest} series=${[
+      { name: "waiting", values: each((it, seconds, point) => (point.backlog ? point.backlog.entries : point.waiting)) },
+    ]} />
+  </div>`;
+}
+
+function Origins({ origins }) {
+  return html`<${Panel} title="Origins in trouble" note="Those that fail, and those that others wait for.">
+    <${Table} caption="Origins in trouble" rows=${origins} id=${(it) => it.origin} columns=${[
+      { head: "Origin", cell: (it) => html`<a href=${link("/subscriptions", { callback_host: host(it.origin) })}><${Long}>${it.origin}<//></a>` },
+      { head: "State", cell: (it) => (it.failures ? html`<${Badge} kind=${it.paused_until ? "bad" : "warn"}>${it.paused_until ? "paused" : "failing"}<//> ${why(it)}` : html`<${Badge}>busy<//>`) },
+      { head: "In a row", end: true, cell: (it) => number(it.failures) },
+      { head: "Since", cell: (it) => html`<${Time} at=${it.failing_since} />` },
+      { head: "Called again", cell: (it) => html`<${Time} at=${it.paused_until} due empty="with the next delivery" />` },
+      { head: "Under way", end: true, cell: (it) => number(it.in_flight) },
+    ]} />
+  <//>`;
+}
+
+function Newest({ publications }) {
+  return html`<${Panel} title="Newest publications" actions=${html`<a href="#/publications">All</a>`}>
+    <${Table} caption="Newest publications" rows=${publications} id=${(it) => it.id} empty="Nothing has been published yet." columns=${[
+      { head: "Topic", cell: (it) => html`<a href=${`#/publications/${it.id}`}><${Long}>${bare(it.topic)}<//></a>` },
+      { head: "State", cell: (it) => html`<${Badge} kind=${stateKind(it.state)}>${it.state}<//>` },
+      { head: "Accepted", cell: (it) => html`<${Time} at=${it.accepted_at} />` },
+      { head: "Delivered", cell: (it) => html`<${Progress} receipt=${it} />` },
+    ]} />
+  <//>`;
+}

@@ -1,0 +1,87 @@
+//! Walks of a browser over the page. In: a hub with a scene, and the name of a walk (`browser/walks`). Out: nothing that went wrong.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::installed::installed;
+use crate::scene::{self, admin};
+use crate::support::{ADMIN, Hub};
+
+/// Walks over a hub's page, signed in with a token; the walk is told of the scene.
+pub async fn walk(hub: &Hub, name: &str, token: &str, scene: &Value) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/desk/browser");
+    let modules = installed("node_modules/playwright-core");
+    let foreign = modules.ancestors().nth(2).expect("it lies in foreign");
+    let target = foreign.parent().expect("it lies in target");
+    let mut walker = Command::new("node");
+    walker
+        .arg(folder.join("run.mjs"))
+        .arg(name)
+        .env("FANFARE_URL", &hub.url)
+        .env("FANFARE_TOKEN", token)
+        .env("SCENE", scene.to_string())
+        .env("SCREENSHOTS", target.join("screenshots"))
+        .env("FOREIGN", foreign);
+    let walked = tokio::task::spawn_blocking(move || walker.output()).await;
+    let walked = walked.expect("it is waited for").expect("node runs");
+    assert!(
+        walked.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&walked.stdout),
+        String::from_utf8_lossy(&walked.stderr)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_finds_the_way_about() {
+    let hub = Hub::start().await;
+    walk(&hub, "frame", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_role_sees_what_it_may() {
+    let hub = Hub::start().await;
+    for role in ["reader", "publisher", "manager"] {
+        let wish = json!({ "name": format!("the {role}"), "role": role, "sources": ["*"] });
+        let given = admin(&hub, "POST", "/api/v1/tokens", &wish)
+            .await
+            .expect(201);
+        let token = given.json()["token"].as_str().expect("a token").to_owned();
+        walk(&hub, "roles", &token, &json!({ "role": role })).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_overview_tells_what_needs_attention() {
+    let scene = scene::Busy::start().await;
+    tokio::select! {
+        () = walk(&scene.hub, "overview", ADMIN, &Value::Null) => {}
+        () = scene.publish_on_and_on() => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscriptions_are_found_looked_at_and_ended() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "subscriptions", ADMIN, &json!({ "behind": 2 })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_are_found_read_and_pinged() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "topics", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publications_tell_who_has_not_got_them() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "publications", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_shown_and_tokens_made_and_revoked() {
+    let hub = Hub::start().await;
+    walk(&hub, "settings", ADMIN, &Value::Null).await;
+}

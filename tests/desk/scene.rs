@@ -1,0 +1,94 @@
+//! A hub with something to see: receivers that take what they get, one that refuses it, one that is not there. In: nothing. Out: the hub as it
+//! works.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::client::bearer;
+use crate::support::{ADMIN, Hub, Reply, Response, Subscriber, eventually};
+
+/// A hub at work.
+pub struct Busy {
+    pub hub: Hub,
+    _subscriber: Subscriber,
+    _elsewhere: Subscriber,
+}
+
+impl Busy {
+    /// With a topic that was published a few times.
+    pub async fn start() -> Self {
+        let settings = [
+            ("delivery.retry", "30s,60s"),
+            ("delivery.circuit_failures", "3"),
+        ];
+        let hub = Hub::with(&settings).await;
+        let (subscriber, elsewhere) = (
+            Subscriber::start().await,
+            Subscriber::start_on([127, 0, 0, 2].into()).await,
+        );
+        let topic = format!("{}topics/news", hub.url);
+        hub.put_topic("news", "text/plain; charset=utf-8", b"Hello, everyone")
+            .await
+            .expect(201);
+        for number in 0..45 {
+            let callback = subscriber.callback(&format!("/reader/{number}"));
+            let request = hub.subscribe(&topic, callback.url());
+            request.secret("a secret of the reader").active().await;
+        }
+        let refusing = elsewhere.callback("/overloaded");
+        hub.subscribe(&topic, refusing.url()).active().await;
+        refusing.always(Reply::status(503).body("come back later"));
+        let gone = Subscriber::start_on([127, 0, 0, 3].into()).await;
+        let callback = gone.callback("/gone");
+        hub.subscribe(&topic, callback.url()).active().await;
+        drop(gone);
+        for text in ["One", "Two", "Three"] {
+            hub.put_topic("news", "text/plain; charset=utf-8", text.as_bytes())
+                .await
+                .expect(200);
+        }
+        eventually("two that are behind", async || {
+            let newest = admin(&hub, "GET", "/api/v1/receipts?limit=1", &Value::Null)
+                .await
+                .expect(200)
+                .json();
+            (newest["items"][0]["in_backlog"] == 2 && newest["items"][0]["delivered"] == 45)
+                .then_some(())
+        })
+        .await;
+        Self {
+            hub,
+            _subscriber: subscriber,
+            _elsewhere: elsewhere,
+        }
+    }
+}
+
+impl Busy {
+    /// Publishes something new a few times a second, for ever.
+    pub async fn publish_on_and_on(&self) {
+        for number in 0.. {
+            let text = format!("Number {number}");
+            let put = self
+                .hub
+                .put_topic("news", "text/plain; charset=utf-8", text.as_bytes());
+            put.await.expect(200);
+            tokio::time::sleep(Duration::from_millis(100 + number % 5 * 60)).await;
+        }
+    }
+}
+
+/// Asks as the administrator, with a body of JSON unless it is null.
+pub async fn admin(hub: &Hub, method: &str, path: &str, body: &Value) -> Response {
+    let authorization = bearer(ADMIN);
+    let headers = [
+        ("Authorization", authorization.as_str()),
+        ("Content-Type", "application/json"),
+    ];
+    let body = match body {
+        Value::Null => String::new(),
+        body => body.to_string(),
+    };
+    hub.request(method, path, &headers, body.as_bytes()).await
+}
