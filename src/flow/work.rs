@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 
 pub use self::queue::Capacity;
 use self::queue::Queue;
-use super::Hub;
 use super::clock::Clock;
 use super::pulse::{Activity, Pulse};
+use super::{Hub, traces};
 use crate::domain::job::{Job, JobId};
 use crate::domain::value::Timestamp;
 use crate::store::StoreError;
@@ -150,8 +150,18 @@ async fn run_one(hub: Arc<Hub>, job: Job) {
     let ended = match job {
         Job::Verify(job) => hub.run_verify(job).await,
         Job::Deny(job) => hub.run_deny(job).await,
-        Job::Fetch(job) => hub.run_fetch(job).await,
-        Job::Fanout(job) => hub.run_fanout(job).await,
+        Job::Fetch(job) => {
+            let (id, at) = (job.publication, hub.clock.now());
+            let ended = hub.run_fetch(job).await;
+            hub.traced(id, traces::FETCH, at, &ended);
+            ended
+        }
+        Job::Fanout(job) => {
+            let (id, at) = (job.publication, hub.clock.now());
+            let ended = hub.run_fanout(job).await;
+            hub.traced(id, traces::FAN_OUT, at, &ended);
+            ended
+        }
         Job::Backlog(job) => hub.run_backlog(job).await,
     };
     run.ended = Some(ended);

@@ -11,7 +11,9 @@
 
 mod admission;
 mod api;
+mod backups;
 mod call;
+mod erasures;
 mod events;
 pub mod form;
 mod grants;
@@ -19,6 +21,7 @@ mod health;
 mod hooks;
 mod hub;
 mod inbox;
+mod log;
 mod may;
 mod object;
 mod openapi;
@@ -53,11 +56,15 @@ use self::problem::Problem;
 use self::settings::LimitSettings;
 use self::tokens::Keyring;
 pub use self::{
+    log::Log,
     serve::serve,
     tokens::{TokenDigest, Tokens},
 };
+use crate::domain::trace::TraceParent;
 use crate::domain::value::PublicationId;
 use crate::flow::Hub;
+use crate::flow::backups::Backups;
+use crate::flow::traces;
 
 /// A reply before it goes out.
 type Answer = Response<Bytes>;
@@ -66,6 +73,10 @@ type Answer = Response<Bytes>;
 pub struct Web {
     /// The hub.
     pub hub: Arc<Hub>,
+    /// Its backups.
+    pub backups: Arc<Backups>,
+    /// Its log.
+    pub log: Arc<dyn Log>,
     /// How much of a request is accepted.
     pub limits: LimitSettings,
     /// Who may do what.
@@ -77,6 +88,8 @@ pub struct Web {
 /// What the handlers share.
 struct Site {
     hub: Arc<Hub>,
+    backups: Arc<Backups>,
+    log: Arc<dyn Log>,
     limits: LimitSettings,
     tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -103,6 +116,10 @@ enum Route {
     Source(String),
     Tokens,
     Token(String),
+    Backups,
+    Backup(String),
+    Erasures,
+    Log,
     Event { source: String, event: String },
     Inbox(String),
     OpenApi,
@@ -119,6 +136,8 @@ impl Site {
             readiness: Readiness::default(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
             hub: web.hub,
+            backups: web.backups,
+            log: web.log,
             limits: web.limits,
             metrics: web.metrics,
         }
@@ -199,6 +218,10 @@ fn api() -> BoxedFilter<(Route,)> {
             .boxed(),
         warp::path!("tokens").map(|| Route::Tokens).boxed(),
         warp::path!("tokens" / String).map(Route::Token).boxed(),
+        warp::path!("backups").map(|| Route::Backups).boxed(),
+        warp::path!("backups" / String).map(Route::Backup).boxed(),
+        warp::path!("erasures").map(|| Route::Erasures).boxed(),
+        warp::path!("log").map(|| Route::Log).boxed(),
     ]);
     warp::path!("api" / "v1" / ..).and(routes).boxed()
 }
@@ -275,6 +298,16 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Tokens, _) => Err(Problem::Method("GET, HEAD, POST")),
         (Route::Token(id), "DELETE") => grants::delete(site, &call, &id).await,
         (Route::Token(_), _) => Err(Problem::Method("DELETE")),
+        (Route::Backups, "POST") => backups::post(site, &call).await,
+        (Route::Backups, _) => Err(Problem::Method("POST")),
+        (Route::Backup(id), "GET" | "HEAD") => backups::piece(site, &call, &id).await,
+        (Route::Backup(id), "DELETE") => backups::delete(site, &call, &id).await,
+        (Route::Backup(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
+        (Route::Erasures, "POST") => erasures::post(site, call).await,
+        (Route::Erasures, _) => Err(Problem::Method("POST")),
+        (Route::Log, "GET" | "HEAD") => log::show(site, &call).await,
+        (Route::Log, "PUT") => log::put(site, call).await,
+        (Route::Log, _) => Err(Problem::Method("GET, HEAD, PUT")),
 
         (Route::Event { source, event }, "POST") => {
             events::raise(site, call, &source, &event).await
@@ -298,13 +331,21 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
     }
 }
 
+/// The trace that a request is part of, if it is of somebody who is known: others could have all of theirs looked at.
+fn traceparent(site: &Site, call: &Call) -> Option<TraceParent> {
+    let named = call.headers.get("traceparent")?;
+    site.tokens.holder(&call.headers).ok()?;
+    TraceParent::parse(named.to_str().ok()?)
+}
+
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Answer {
     let (method, path) = (call.method.clone(), call.path.clone());
     let is_for_programs =
         path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
+    let from = traceparent(&site, &call);
     let handled = tracker
-        .spawn(async move { handle(&site, route, call).await })
+        .spawn(async move { traces::within(from, handle(&site, route, call)).await })
         .await
         .unwrap_or(Err(Problem::Crashed));
     let mut answer = handled.unwrap_or_else(|problem| problem.answer(is_for_programs));
