@@ -15,9 +15,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, Loaded};
+use crate::config::Config;
+use crate::config::Loaded;
+use crate::flow::backups::Backups;
 use crate::flow::clock::Clock;
 use crate::flow::sources::SourceError;
+use crate::flow::traces::Traces;
 use crate::flow::{Environment, Hub, Reach, Settings};
 use crate::net::client::{Caller, FetchLimits, Fetcher};
 use crate::net::dial::Dialer;
@@ -28,7 +31,8 @@ use crate::net::tls::Tls;
 use crate::net::ways::Ways;
 use crate::store::settings::Engine;
 use crate::store::{BacklogLimits, SharedStore, SledStore, StoreOptions};
-use crate::web::{Setting, Tokens, Web};
+use crate::telemetry::otlp::Traces as Spans;
+use crate::web::{Log, Setting, Tokens, Web};
 
 /// The name and version that the hub goes by.
 pub const PRODUCT: &str = concat!("Fanfare/", env!("CARGO_PKG_VERSION"));
@@ -41,6 +45,8 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const UPKEEP: Duration = Duration::from_secs(5);
 /// Where the hash of the admin token is kept that was made at the first start.
 const TOKEN_FILE: &str = "admin-token.sha256";
+/// Where backups wait to be fetched.
+const BACKUPS: &str = "backups";
 
 /// A hub that runs.
 pub struct App {
@@ -53,6 +59,7 @@ pub struct App {
     /// Jobs that an earlier process left.
     pub taken_over: usize,
     store: SharedStore,
+    spans: Option<Spans>,
     tracker: TaskTracker,
     stop: CancellationToken,
 }
@@ -62,7 +69,11 @@ impl App {
     ///
     /// # Errors
     /// Says what stands in the way: the address, the data folder, a certificate file.
-    pub async fn start(loaded: &Loaded, metrics: PrometheusHandle) -> anyhow::Result<Self> {
+    pub async fn start(
+        loaded: &Loaded,
+        log: Arc<dyn Log>,
+        metrics: PrometheusHandle,
+    ) -> anyhow::Result<Self> {
         let config = &loaded.config;
         let store = open_store(config)?;
         let listener = TcpListener::bind(config.listen).await.with_context(|| {
@@ -74,12 +85,21 @@ impl App {
         let address = listener.local_addr()?;
         let url = config.public_url(address).to_string();
         let (tracker, stop) = (TaskTracker::new(), CancellationToken::new());
+        let tls = Tls::new(config.network.ca_file.as_deref())?;
+        let endpoint = config.telemetry.otlp_endpoint.as_ref();
+        let spans = endpoint
+            .map(|endpoint| Spans::begin(endpoint, &tls))
+            .transpose()?;
         let environment = Environment {
             store: Arc::clone(&store),
             clock: Clock::System,
             reach: reach(config)?,
             url,
             product: PRODUCT.to_owned(),
+            traces: Traces::new(
+                spans.as_ref().map(Spans::sink),
+                config.telemetry.sample_one_in,
+            ),
             tracker: tracker.clone(),
             stop: stop.clone(),
         };
@@ -98,8 +118,11 @@ impl App {
         }
         // Last of all that can fail: a token that is made now is shown now or never.
         let (tokens, new_admin_token) = tokens(config)?;
+        let backups = Arc::new(backups(config, Arc::clone(&store), hub.clock)?);
         let web = Web {
             hub: Arc::clone(&hub),
+            backups: Arc::clone(&backups),
+            log,
             limits: config.limits.clone(),
             tokens,
             metrics: Arc::new({
@@ -108,7 +131,7 @@ impl App {
             }),
             settings: shown(loaded),
         };
-        tracker.spawn(keep_up(metrics, stop.clone()));
+        tracker.spawn(keep_up(metrics, backups, stop.clone()));
         let serving = crate::web::serve(listener, web, tracker.clone(), stop.clone());
         tracker.spawn(serving);
         Ok(Self {
@@ -117,6 +140,7 @@ impl App {
             new_admin_token,
             taken_over,
             store,
+            spans,
             tracker,
             stop,
         })
@@ -133,17 +157,21 @@ impl App {
             .await
             .is_ok();
         self.store.close().await?;
+        if let Some(spans) = self.spans {
+            spans.end().await;
+        }
         Ok(drained)
     }
 }
 
-async fn keep_up(metrics: PrometheusHandle, stop: CancellationToken) {
+async fn keep_up(metrics: PrometheusHandle, backups: Arc<Backups>, stop: CancellationToken) {
     while stop
         .run_until_cancelled(tokio::time::sleep(UPKEEP))
         .await
         .is_some()
     {
         metrics.run_upkeep();
+        backups.tidy();
     }
 }
 
@@ -164,6 +192,17 @@ pub fn open_store(config: &Config) -> anyhow::Result<SharedStore> {
     Ok(Arc::new(SledStore::open(&config.data_dir, options)?))
 }
 
+/// Where backups of a store are made: in the data folder, with what stands there beside the database.
+///
+/// # Errors
+/// If what an earlier process left cannot be removed.
+pub fn backups(config: &Config, store: SharedStore, clock: Clock) -> anyhow::Result<Backups> {
+    let folder = config.data_dir.join(BACKUPS);
+    let beside = vec![config.data_dir.join(TOKEN_FILE)];
+    Backups::new(folder.clone(), beside, store, clock)
+        .with_context(|| format!("cannot remove {}", folder.display()))
+}
+
 fn settings(config: &Config) -> Settings {
     Settings {
         subscriptions: config.subscriptions.clone(),
@@ -174,6 +213,7 @@ fn settings(config: &Config) -> Settings {
         retention: config.retention.clone(),
         subscriptions_per_callback_host: config.limits.subscriptions_per_callback_host as u64,
         hooks_per_source: config.limits.hooks_per_source as u64,
+        late_origins: config.telemetry.late_origins,
     }
 }
 

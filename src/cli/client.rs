@@ -44,10 +44,18 @@ impl Client {
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub fn new() -> anyhow::Result<Self> {
+        Self::patient(TIMEOUT)
+    }
+
+    /// One that waits so long for an answer.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn patient(timeout: Duration) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(Tls::new(None)?.config().clone())
             .user_agent(PRODUCT)
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .build()
             .context("cannot set up the HTTP client")?;
         Ok(Self { http })

@@ -27,7 +27,10 @@ Examples:
 
 /// The verbs under the headings of the help.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("A hub of your own", &["serve", "check", "export", "import"]),
+    (
+        "A hub of your own",
+        &["serve", "check", "backup", "restore", "export", "import"],
+    ),
     (
         "Any hub",
         &["discover", "subscribe", "unsubscribe", "publish", "listen"],
@@ -44,6 +47,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "replay",
             "replays",
             "tokens",
+            "log",
+            "erase",
             "bench",
         ],
     ),

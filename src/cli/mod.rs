@@ -1,14 +1,17 @@
 //! The verbs of the `fanfare` binary. In: the parsed command line. Out: what the verb prints, and its exit code (`exit`).
 
+mod backup;
 mod bench;
 pub mod check;
 mod client;
 mod deliveries;
 mod discover;
+mod erase;
 mod events;
 mod exit;
 mod hooks;
 mod listen;
+mod log;
 mod manual;
 mod publish;
 mod remote;
@@ -26,6 +29,7 @@ mod transfer;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{FromArgMatches as _, Parser, Subcommand};
 
@@ -36,6 +40,9 @@ Example:
   fanfare serve --listen 127.0.0.1:9000 --data-dir ./hub-data
 
 Flags win over FANFARE_SECTION__KEY variables, these over config.toml, that over the defaults.";
+
+/// How long a hub may take for what is much work.
+const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -104,6 +111,18 @@ enum Verb {
     /// Show the replays of a hook, and end one
     #[command(after_help = replays::EXAMPLE)]
     Replays(replays::ReplaysArgs),
+    /// Show what a hub logs, and change it while it runs
+    #[command(after_help = log::EXAMPLE)]
+    Log(log::LogArgs),
+    /// Erase all that a hub keeps of a source or a callback
+    #[command(after_help = erase::EXAMPLE)]
+    Erase(erase::EraseArgs),
+    /// Write all that a hub keeps into one file, while it runs
+    #[command(after_help = backup::BACKUP_EXAMPLE)]
+    Backup(backup::BackupArgs),
+    /// Make a data folder of such a file, and prove that it is whole
+    #[command(after_help = backup::RESTORE_EXAMPLE)]
+    Restore(backup::RestoreArgs),
     /// Write all subscriptions of a stopped hub as JSON lines
     #[command(after_help = transfer::EXPORT_EXAMPLE)]
     Export(transfer::ExportArgs),
@@ -151,6 +170,10 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Deliveries(args) => deliveries::run(&args).await,
             Verb::Replay(args) => replay::run(&args).await,
             Verb::Replays(args) => replays::run(&args).await,
+            Verb::Log(args) => log::run(&args).await,
+            Verb::Erase(args) => erase::run(&args).await,
+            Verb::Backup(args) => backup::backup(&args).await,
+            Verb::Restore(args) => backup::restored(&args),
             Verb::Export(args) => transfer::export(&args).await,
             Verb::Import(args) => transfer::import(&args).await,
             Verb::Completions(args) => manual::completions(&args),

@@ -2,9 +2,11 @@
 //! what the hub said against it.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use anstyle::Style;
 use anyhow::{Context as _, bail};
+use bytes::Bytes;
 use clap::Args;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -47,11 +49,27 @@ pub struct Remote<'a> {
     args: &'a RemoteArgs,
 }
 
+impl RemoteArgs {
+    /// Whether JSON is wanted.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+}
+
 impl<'a> Remote<'a> {
     /// # Errors
     /// If the HTTP client cannot be set up.
     pub fn new(args: &'a RemoteArgs) -> anyhow::Result<Self> {
         let client = Client::new()?;
+        Ok(Self { client, args })
+    }
+
+    /// For what may take so long.
+    ///
+    /// # Errors
+    /// As `new`.
+    pub fn patient(args: &'a RemoteArgs, timeout: Duration) -> anyhow::Result<Self> {
+        let client = Client::patient(timeout)?;
         Ok(Self { client, args })
     }
 
@@ -83,10 +101,35 @@ impl<'a> Remote<'a> {
         content: Vec<u8>,
     ) -> anyhow::Result<Value> {
         let url = self.at(path)?;
+        let body = self.exchange(method, &url, headers, content).await?;
+        if body.is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_slice(&body)
+            .with_context(|| format!("{url} does not answer as a Fanfare hub does"))
+    }
+
+    /// What is at a path, as it is.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn bytes(&self, path: &str) -> anyhow::Result<Bytes> {
+        let url = self.at(path)?;
+        self.exchange(Method::GET, &url, HeaderMap::new(), Vec::new())
+            .await
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        content: Vec<u8>,
+    ) -> anyhow::Result<Bytes> {
         let token = self.args.token.as_deref();
         let answer = self
             .client
-            .send(method, &url, headers, token, content)
+            .send(method, url, headers, token, content)
             .await?;
         if answer.status.as_u16() == 401 && token.is_none() {
             let words = format!("{url} wants a token; give one with --token or in FANFARE_TOKEN");
@@ -96,11 +139,7 @@ impl<'a> Remote<'a> {
             let words = format!("{url} refused: {}", reason(&answer));
             bail!(Failure::refused(answer.status, words));
         }
-        if answer.body.is_empty() {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&answer.body)
-            .with_context(|| format!("{url} does not answer as a Fanfare hub does"))
+        Ok(answer.body)
     }
 
     /// All items of a list, page after page; `path` may have a query.

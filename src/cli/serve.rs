@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -50,7 +51,7 @@ impl SettingsFlags {
 pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
     let loaded = flags.load()?;
     let config = &loaded.config;
-    telemetry::install_log(&config.log)?;
+    let log = Arc::new(telemetry::install_log(&config.log)?);
     let metrics = telemetry::install_metrics()?;
     // Secrets stand in the data folder, whoever made it.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
@@ -63,7 +64,7 @@ pub async fn run(flags: &SettingsFlags) -> anyhow::Result<ExitCode> {
         tracing::debug!(%error, "huge pages stay on");
     }
     let mut signals = Signals::new()?;
-    let app = App::start(&loaded, metrics).await?;
+    let app = App::start(&loaded, log, metrics).await?;
     // If nobody reads it, the hub runs all the same.
     let _ = say(&banner(&app, config.loopback_only()));
     tracing::info!(url = app.hub.url, address = %app.address, jobs = app.taken_over, "the hub is up");

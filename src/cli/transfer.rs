@@ -46,7 +46,7 @@ const NAMED: u64 = 20;
 
 /// Which data folder.
 #[derive(Args, Debug)]
-struct Folder {
+pub struct Folder {
     /// The settings file that names the data folder; ./config.toml is read if it is there
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -130,14 +130,19 @@ async fn write_all(
 }
 
 /// A file with secrets in it: nobody else may read it, and it takes its name only when it is whole.
-struct SafeFile<'a> {
+pub struct SafeFile<'a> {
     path: &'a Path,
     part: PathBuf,
-    out: BufWriter<File>,
+    /// What is written so far.
+    pub out: BufWriter<File>,
 }
 
 impl<'a> SafeFile<'a> {
-    fn create(path: &'a Path) -> io::Result<Self> {
+    /// A file that begins, under another name.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn create(path: &'a Path) -> io::Result<Self> {
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
         let part = PathBuf::from(part);
@@ -154,7 +159,11 @@ impl<'a> SafeFile<'a> {
         Ok(Self { path, part, out })
     }
 
-    fn finish(self) -> io::Result<()> {
+    /// The file is whole.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn finish(self) -> io::Result<()> {
         let file = self
             .out
             .into_inner()
@@ -250,7 +259,16 @@ async fn read_all(
 }
 
 impl Folder {
-    fn settings(&self) -> anyhow::Result<Config> {
+    /// Whether the command line says anything of it.
+    pub fn is_named(&self) -> bool {
+        self.config.is_some() || self.data_dir.is_some()
+    }
+
+    /// The settings of the hub that it belongs to.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn settings(&self) -> anyhow::Result<Config> {
         let flags = Flags {
             listen: None,
             data_dir: self.data_dir.clone(),

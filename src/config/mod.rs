@@ -11,6 +11,7 @@ mod public_url;
 mod rules;
 mod schema;
 mod sources;
+mod telemetry;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
 
@@ -23,6 +24,7 @@ pub use self::{
     origin::{ConfigError, Origin, Problem},
     public_url::PublicUrl,
     sources::SourceSettings,
+    telemetry::{OtlpEndpoint, TelemetrySettings},
 };
 use crate::{
     domain::notation,
@@ -72,6 +74,8 @@ pub struct Config {
     pub retention: RetentionSettings,
     /// `[log]`.
     pub log: LogSettings,
+    /// `[telemetry]`.
+    pub telemetry: TelemetrySettings,
     /// Every `[[source]]` of the file, in its order. No key of its own leads here: only the file declares sources.
     #[serde(skip)]
     pub sources: Vec<SourceSettings>,
@@ -95,6 +99,7 @@ impl Default for Config {
             compat: CompatSettings::default(),
             retention: RetentionSettings::default(),
             log: LogSettings::default(),
+            telemetry: TelemetrySettings::default(),
             sources: Vec::new(),
         }
     }

@@ -31,6 +31,9 @@ pub fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     }
 }
 
+/// Whoever keeps the metrics keeps a series for each origin that was ever named.
+const LATE_ORIGINS_MAX: usize = 1_000;
+
 struct Rules<'a> {
     loaded: &'a Loaded,
     problems: Vec<Problem>,
@@ -81,6 +84,7 @@ impl Rules<'_> {
                 config.hooks.deliveries_per_hook,
             ),
             ("fetch.concurrency", config.fetch.concurrency),
+            ("telemetry.sample_one_in", config.telemetry.sample_one_in),
             (
                 "limits.events_per_request",
                 config.limits.events_per_request,
@@ -91,8 +95,16 @@ impl Rules<'_> {
         ] {
             self.at_least(key, count, 1, "1");
         }
+        let named = config.telemetry.late_origins;
+        if named > LATE_ORIGINS_MAX {
+            let reason = format!(
+                "is too large; the most is {LATE_ORIGINS_MAX}, for each is a series in Prometheus"
+            );
+            self.refuse("telemetry.late_origins", &reason);
+        }
         for (key, size) in [
             ("delivery.backlog_bytes", config.delivery.backlog_bytes),
+            ("hooks.deliveries_size", config.hooks.deliveries_size),
             ("fetch.max_body", config.fetch.max_body),
             ("limits.form_body", config.limits.form_body),
             ("limits.publication_body", config.limits.publication_body),

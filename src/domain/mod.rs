@@ -19,4 +19,5 @@ pub mod source;
 pub mod subscription;
 pub mod token;
 pub mod topic;
+pub mod trace;
 pub mod value;

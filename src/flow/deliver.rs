@@ -56,7 +56,11 @@ impl Hub {
     ) -> Attempt {
         let at = self.clock.now();
         self.work.pulse.beat(Activity::Delivery, at);
-        let (rendered, default_body) = self.render(edition, target, at);
+        let (mut rendered, default_body) = self.render(edition, target, at);
+        let trace = self.traces.call(edition.publication().id);
+        if let Some(place) = trace {
+            rendered.pass_on(place);
+        }
         let hook = match &target.recipient {
             Recipient::Hook(hook) => Some((hook, rendered.asked(hook, default_body))),
             Recipient::Subscription(_) => None,
@@ -81,6 +85,9 @@ impl Hub {
         };
         let took = began.elapsed();
         self.work.pulse.beat(Activity::Delivery, at.plus(took));
+        if let Some(place) = trace {
+            self.trace_call(edition, target, place, at, took, &outcome);
+        }
         let attempt = self.conclude(edition, target, permit, at, took, outcome);
         if let Some((hook, asked)) = hook
             && let Some(note) = note(edition, hook, attempt.clone(), asked, &headers, false)
@@ -146,16 +153,19 @@ pub(super) fn note(
 fn log(edition: &Edition, target: &Target, outcome: &Outcome, took: Duration) {
     let publication = edition.publication().id;
     let origin = target.callback().origin();
-    let target = target.id;
+    // As a number: a machine that reads the log compares it.
+    let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    // Not `target`, which is the module that logs.
+    let to = target.id;
     match (outcome.verdict(), outcome) {
         (Verdict::Delivered, _) => {
-            tracing::debug!(%publication, %target, origin, took_ms = took.as_millis(), "delivered");
+            tracing::debug!(%publication, %to, origin, took_ms, "delivered");
         }
         (_, Outcome::Answered { status, .. }) => {
-            tracing::info!(%publication, %target, origin, status, took_ms = took.as_millis(), "not accepted");
+            tracing::info!(%publication, %to, origin, status, took_ms, "not accepted");
         }
         (_, Outcome::Unanswered { failure, detail }) => {
-            tracing::info!(%publication, %target, origin, ?failure, detail, took_ms = took.as_millis(), "not answered");
+            tracing::info!(%publication, %to, origin, ?failure, detail, took_ms, "not answered");
         }
     }
 }

@@ -221,7 +221,7 @@ impl Hub {
         }
     }
 
-    /// Forgets what is older than the log keeps, of every hook.
+    /// Forgets what is older, or more, than the log keeps, of every hook.
     pub(super) async fn sweep_deliveries(&self) -> Result<(), StoreError> {
         let oldest = self.clock.now().minus(self.settings.hooks.keep_deliveries);
         let mut after = None;
@@ -234,6 +234,10 @@ impl Hub {
             for hook in hooks {
                 self.forget_deliveries(hook.id, DeliveryId::bound(oldest))
                     .await?;
+                let most = self.settings.hooks.deliveries_size as u64;
+                if let Some(before) = self.store.oldest_within(hook.id, most).await? {
+                    self.forget_deliveries(hook.id, before).await?;
+                }
             }
         }
     }

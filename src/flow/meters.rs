@@ -7,24 +7,24 @@ use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram,
 use super::odometer::Odometer;
 use crate::domain::attempt::{Outcome, Verdict};
 
-/// A number that goes up and down, as it stands now.
-#[derive(Clone, Copy, Debug)]
+/// A number that goes up and down, as it stands now; or several, told apart by their labels.
+#[derive(Clone, Debug)]
 pub struct Gauge {
     /// Its name.
     pub name: &'static str,
     /// What it counts.
     pub help: &'static str,
-    /// The number.
-    pub value: u64,
+    /// The numbers.
+    pub series: Vec<Series>,
 }
 
-/// What a sweep has counted: too much to count whenever somebody asks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Census {
-    /// Subscriptions.
-    pub subscriptions: u64,
-    /// Publications in the backlogs of all subscriptions.
-    pub waiting: u64,
+/// One number of a gauge.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// What it is of: names and values. Whoever makes them takes care that they are few.
+    pub labels: Vec<(&'static str, String)>,
+    /// The number.
+    pub value: f64,
 }
 
 /// The flow's counters, looked up once.
@@ -44,28 +44,24 @@ pub struct Meters {
 }
 
 impl Gauge {
-    /// A gauge.
-    pub fn new(name: &'static str, help: &'static str, value: usize) -> Self {
-        let value = value as u64;
-        Self { name, help, value }
+    /// A gauge of one number.
+    pub fn new(name: &'static str, help: &'static str, value: u64) -> Self {
+        Self::of(name, help, [(Vec::new(), value as f64)])
     }
-}
 
-impl Census {
-    /// What was counted.
-    pub fn gauges(self) -> [Gauge; 2] {
-        [
-            Gauge {
-                name: "fanfare_subscriptions",
-                help: "Subscriptions, as counted by the last sweep",
-                value: self.subscriptions,
-            },
-            Gauge {
-                name: "fanfare_backlog_entries",
-                help: "Publications that wait for subscriptions, as counted by the last sweep",
-                value: self.waiting,
-            },
-        ]
+    /// A gauge of several.
+    pub fn of(
+        name: &'static str,
+        help: &'static str,
+        series: impl IntoIterator<Item = (Vec<(&'static str, String)>, f64)>,
+    ) -> Self {
+        let series = series.into_iter();
+        let series = series.map(|(labels, value)| Series { labels, value });
+        Self {
+            name,
+            help,
+            series: series.collect(),
+        }
     }
 }
 

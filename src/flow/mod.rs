@@ -13,6 +13,7 @@
 //! origin; `sweep` ends what time ends; `pulse` tells whether all this gets on.
 
 mod backlog;
+pub mod backups;
 pub mod byhand;
 pub mod clock;
 mod deliver;
@@ -20,12 +21,15 @@ mod diary;
 mod dispatch;
 mod editions;
 mod endings;
+pub mod erase;
 pub mod errand;
 mod fanout;
 mod fetch;
 pub mod gate;
+mod gauges;
 mod history;
 pub mod hooks;
+pub mod late;
 mod ledger;
 mod meters;
 mod names;
@@ -48,6 +52,7 @@ mod tell;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod tokens;
+pub mod traces;
 mod trail;
 pub mod turns;
 mod verdicts;
@@ -55,7 +60,7 @@ mod verify;
 mod vitals;
 pub mod work;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -71,8 +76,9 @@ use self::editions::Editions;
 use self::gate::{GateRules, Gates};
 use self::history::History;
 pub use self::history::Minute;
-pub use self::meters::Gauge;
-use self::meters::{Census, Meters};
+use self::late::Census;
+use self::meters::Meters;
+pub use self::meters::{Gauge, Series};
 use self::names::{Names, Stripes};
 use self::pace::Paces;
 use self::receipts::Unheard;
@@ -82,6 +88,7 @@ use self::settings::{
 };
 use self::sources::Sources;
 use self::tokens::Tokens;
+use self::traces::Traces;
 use self::trail::Trails;
 use self::turns::Turns;
 use self::verdicts::Verdicts;
@@ -123,6 +130,8 @@ pub struct Settings {
     pub subscriptions_per_callback_host: u64,
     /// `limits.hooks_per_source`; 0 is no limit.
     pub hooks_per_source: u64,
+    /// `telemetry.late_origins`: so many are named by the metrics.
+    pub late_origins: usize,
 }
 
 /// What the flow reaches the world with.
@@ -153,6 +162,8 @@ pub struct Environment {
     pub url: String,
     /// The name and version that it goes by.
     pub product: String,
+    /// Where its traces go.
+    pub traces: Traces,
     /// Where its tasks live.
     pub tracker: TaskTracker,
     /// When this is cancelled, nothing new begins.
@@ -217,6 +228,7 @@ pub struct Hub {
     /// How soon hooks may be sent more.
     paces: Paces,
     meters: Meters,
+    traces: Traces,
     /// What the last sweep has counted.
     census: Mutex<Option<Census>>,
     /// What waits, as last counted for who looks.
@@ -238,6 +250,7 @@ impl Hub {
             reach,
             url,
             product,
+            traces,
             tracker,
             stop,
         } = environment;
@@ -300,6 +313,7 @@ impl Hub {
             diary: Diary::default(),
             paces: Paces::default(),
             meters: Meters::default(),
+            traces,
             census: Mutex::default(),
             counted: Counted::default(),
             history: History::default(),
@@ -327,36 +341,6 @@ impl Hub {
         self.tracker.spawn(Arc::clone(self).keep_diary());
         self.tracker.spawn(Arc::clone(self).keep_history());
         Ok(taken_over)
-    }
-
-    /// What is going on right now, and what the last sweep has counted.
-    pub fn gauges(&self) -> Vec<Gauge> {
-        let census = *self.census.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = [
-            Gauge::new("fanfare_jobs", "Jobs that wait or run", self.work.len()),
-            Gauge::new(
-                "fanfare_busy_targets",
-                "Subscriptions with a delivery under way, or a backlog",
-                self.turns.len(),
-            ),
-            Gauge::new(
-                "fanfare_open_circuits",
-                "Origins that are not called for a while, since they do not answer",
-                self.gates.open_circuits(),
-            ),
-            Gauge::new(
-                "fanfare_deliveries_in_flight",
-                "Deliveries under way",
-                self.in_flight(),
-            ),
-            Gauge {
-                name: "fanfare_quarantined_rows",
-                help: "Rows of the store that could not be read and were set aside",
-                value: self.store.quarantined(),
-            },
-        ];
-        let swept = census.map(Census::gauges).into_iter().flatten();
-        now.into_iter().chain(swept).collect()
     }
 
     fn in_flight(&self) -> usize {

@@ -104,6 +104,9 @@ impl Hub {
             self.store.commit(changes).await?;
         }
         for fetch in jobs {
+            let (id, topic) = (fetch.publication, fetch.topic.as_str());
+            self.traces
+                .accepted(id, "ping", topic, fetch.due, self.clock.now());
             self.announce_fetch(&fetch);
             self.work.schedule(Job::Fetch(fetch));
         }
@@ -206,7 +209,7 @@ impl Hub {
         content: Content,
         mut changes: Vec<Change>,
     ) -> Result<PublicationId, StoreError> {
-        let id = new_publication_id();
+        let (id, at) = (new_publication_id(), self.clock.now());
         if self.audience(&topic).await? == 0 {
             changes.extend(forgotten(topic.clone()));
             if !changes.is_empty() {
@@ -224,10 +227,12 @@ impl Hub {
         changes.push(Change::Receive(receipt));
         // What was fetched before is no longer what the targets have: if it comes back, it is news.
         topic.validators = Validators::default();
-        let members = topic.members();
+        let (members, url) = (topic.members(), topic.url.clone());
         let (more, fanout) = self.publication(id, topic, members, content);
         changes.extend(more);
         self.store.commit(changes).await?;
+        self.traces
+            .accepted(id, "publish", url.as_str(), at, self.clock.now());
         self.work.schedule(fanout);
         Ok(id)
     }

@@ -171,6 +171,11 @@ impl Hub {
         }));
         self.store.commit(changes).await?;
         for (fanout, edition) in fanouts {
+            if let Job::Fanout(Fanout { publication, .. }) = &fanout {
+                let topic = source.name.as_str();
+                self.traces
+                    .accepted(*publication, "raise", topic, now, self.clock.now());
+            }
             self.meters.published();
             self.editions.expect(edition);
             self.work.schedule(fanout);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use hyper::Method;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderValue};
 
 use super::Hub;
 use super::editions::Edition;
@@ -13,6 +13,7 @@ use crate::dialect::service::irc::IrcRoom;
 use crate::domain::attempt::{Failure, Outcome};
 use crate::domain::delivery::{Request, RequestBody, Writing, kept_headers};
 use crate::domain::hook::Hook;
+use crate::domain::trace::TraceParent;
 use crate::domain::value::{CallbackUrl, Timestamp};
 use crate::net::sender::Exchange;
 use crate::store::{Recipient, Target};
@@ -102,6 +103,15 @@ impl Hub {
 }
 
 impl Rendered<'_> {
+    /// Tells the receiver of the trace that this is part of, unless its owner has it told something else.
+    pub(super) fn pass_on(&mut self, place: TraceParent) {
+        if let Self::Http { headers, .. } = self
+            && let Ok(value) = HeaderValue::from_str(&place.to_string())
+        {
+            headers.entry("traceparent").or_insert(value);
+        }
+    }
+
     /// What the log says was asked, and the body if it is one of the hook's own. `hook` is who is asked.
     pub(super) fn asked(&self, hook: &Hook, default: Option<Writing>) -> (Request, Bytes) {
         let (method, url, headers, own) = match self {

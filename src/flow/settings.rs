@@ -140,6 +140,9 @@ pub struct HookSettings {
     pub keep_deliveries: Duration,
     /// The most deliveries that the log keeps of one hook; beyond it the oldest go.
     pub deliveries_per_hook: usize,
+    /// How large those may be together, in bytes; beyond it the oldest go.
+    #[serde(with = "notation::size")]
+    pub deliveries_size: usize,
     /// How long an `Idempotency-Key` is remembered; zero remembers none.
     #[serde(with = "notation::duration")]
     pub remember_keys: Duration,
@@ -154,6 +157,7 @@ impl Default for HookSettings {
             backlog_events: 100_000,
             keep_deliveries: 7 * DAY,
             deliveries_per_hook: 1_000,
+            deliveries_size: 64 << 20,
             remember_keys: DAY,
         }
     }
@@ -265,12 +269,16 @@ pub struct RetentionSettings {
     /// How long a publication and its receipt are kept.
     #[serde(with = "notation::duration")]
     pub publications: Duration,
+    /// How large those that are kept may be together, in bytes; beyond it the oldest go that nobody waits for. 0 is no limit.
+    #[serde(with = "notation::size")]
+    pub publications_size: usize,
 }
 
 impl Default for RetentionSettings {
     fn default() -> Self {
         Self {
             publications: 7 * DAY,
+            publications_size: 0,
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::Hub;
 use super::clock::new_id;
-use super::meters::Census;
-use crate::domain::job::{Job, JobId, Verify};
+use super::late::Census;
+use crate::domain::job::{Job, Verify};
 use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::subscription::{Intent, Mode, Subscription};
 use crate::domain::topic::Topic;
@@ -17,6 +17,8 @@ use crate::store::{Change, HookChange, StoreError, Subscriber};
 
 /// Rows looked at in one go.
 const PAGE: usize = 1_000;
+/// Publications that are forgotten in one go for their size: each may have many rows.
+const STEP: usize = 100;
 /// Answers of this much time are forgotten in one go.
 const KEYS_STEP: Duration = Duration::from_secs(1);
 
@@ -42,16 +44,17 @@ impl Hub {
     pub async fn sweep(&self) -> Result<(), StoreError> {
         let subscriptions = self.sweep_subscriptions().await?;
         self.sweep_receipts().await?;
+        self.sweep_publications().await?;
         self.sweep_topics().await?;
         self.sweep_deliveries().await?;
         self.tell_of_losses().await?;
         self.sweep_replays().await?;
         self.sweep_keys().await?;
-        let waiting = self.count_waiting().await?;
-        *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(Census {
+        let census = Census {
             subscriptions,
-            waiting,
-        });
+            ..self.count_waiting().await?
+        };
+        *self.census.lock().unwrap_or_else(PoisonError::into_inner) = Some(census);
         self.gates.prune();
         self.ways.prune();
         self.unchecked.prune();
@@ -110,24 +113,6 @@ impl Hub {
         self.refreshed
             .retain(|target, _| about_to_lapse.contains(target));
         Ok(live)
-    }
-
-    /// How many publications are in the backlogs.
-    async fn count_waiting(&self) -> Result<u64, StoreError> {
-        let mut after: Option<JobId> = None;
-        let mut count = 0;
-        loop {
-            let page = self.store.jobs(after, PAGE).await?;
-            let Some(last) = page.last() else {
-                return Ok(count);
-            };
-            after = Some(last.id());
-            let entries = page.iter().map(|job| match job {
-                Job::Backlog(backlog) => backlog.entries,
-                _ => 0,
-            });
-            count += entries.sum::<u64>();
-        }
     }
 
     fn is_to_refresh(&self, subscription: &Subscription, now: Timestamp) -> bool {
@@ -199,6 +184,37 @@ impl Hub {
             self.store.commit(changes).await?;
             after = page.last().map(|bundle| bundle.id);
         }
+    }
+
+    /// Forgets the oldest publications that nobody waits for, until those that are left are no larger together than they may be.
+    async fn sweep_publications(&self) -> Result<(), StoreError> {
+        let most = self.settings.retention.publications_size as u64;
+        let mut after = None;
+        while most > 0 && self.store.kept_bytes().await? > most {
+            let mut too_much = self.store.kept_bytes().await? - most;
+            let page = self.store.publications(after, STEP).await?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            let mut changes = Vec::new();
+            for publication in page {
+                if too_much == 0 {
+                    break;
+                }
+                let receipt = self.store.receipt(publication.id).await?;
+                if receipt.is_none_or(|receipt| has_ended(&receipt)) {
+                    too_much = too_much.saturating_sub(publication.size);
+                    changes.push(Change::Prune(publication.id));
+                }
+            }
+            if !changes.is_empty() {
+                let publications = changes.len();
+                tracing::info!(publications, "forgotten for retention.publications_size");
+                self.store.commit(changes).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets topics without subscribers that nobody has published to for as long as receipts are kept.

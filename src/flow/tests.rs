@@ -67,6 +67,7 @@ pub(super) fn hub_with(folder: &TempDir, settings: Settings) -> Arc<Hub> {
         topics: guard(),
     };
     let environment = Environment {
+        traces: Traces::default(),
         store: Arc::new(store),
         clock: Clock::System,
         reach,

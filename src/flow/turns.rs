@@ -126,6 +126,11 @@ impl Turns {
             .is_some()
     }
 
+    /// Whether a delivery to a target is under way, or its backlog has, or is about to get, a row.
+    pub fn is_busy(&self, target: TargetId) -> bool {
+        self.busy.contains_key(&target)
+    }
+
     /// How many targets are busy.
     pub fn len(&self) -> usize {
         self.busy.len()

@@ -17,9 +17,9 @@ use tokio::sync::Notify;
 
 pub use self::queue::Capacity;
 use self::queue::Queue;
-use super::Hub;
 use super::clock::Clock;
 use super::pulse::{Activity, Pulse};
+use super::{Hub, traces};
 use crate::domain::job::{Job, JobId};
 use crate::domain::value::Timestamp;
 use crate::store::StoreError;
@@ -151,8 +151,18 @@ async fn run_one(hub: Arc<Hub>, job: Job) {
     let ended = match job {
         Job::Verify(job) => Box::pin(hub.run_verify(job)).await,
         Job::Deny(job) => Box::pin(hub.run_deny(job)).await,
-        Job::Fetch(job) => Box::pin(hub.run_fetch(job)).await,
-        Job::Fanout(job) => hub.run_fanout(job).await,
+        Job::Fetch(job) => {
+            let (id, at) = (job.publication, hub.clock.now());
+            let ended = Box::pin(hub.run_fetch(job)).await;
+            hub.traced(id, traces::FETCH, at, &ended);
+            ended
+        }
+        Job::Fanout(job) => {
+            let (id, at) = (job.publication, hub.clock.now());
+            let ended = hub.run_fanout(job).await;
+            hub.traced(id, traces::FAN_OUT, at, &ended);
+            ended
+        }
         Job::Backlog(job) => Box::pin(hub.run_backlog(job)).await,
     };
     run.ended = Some(ended);

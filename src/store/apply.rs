@@ -98,6 +98,14 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
             publication,
             attempt,
         } => lose(rows, *target, callback, *publication, attempt)?,
+        Change::Unname {
+            publication,
+            target,
+        } => {
+            if !rows.exists(&Key::Waiting(*target, *publication))? {
+                rows.remove(&Key::Missing(*publication, *target));
+            }
+        }
         Change::Prune(id) => prune(rows, *id)?,
         Change::Hooks(change) => hooks::apply::apply(rows, change)?,
     }
@@ -220,7 +228,7 @@ fn at_host(callback: &CallbackUrl) -> Key {
     Key::AtHost(callback.host().to_owned())
 }
 
-fn count(rows: &mut Overlay, key: &Key, by: i64) -> Result<()> {
+pub(super) fn count(rows: &mut Overlay, key: &Key, by: i64) -> Result<()> {
     let counted = rows.record::<u64>(key)?.unwrap_or(0);
     match counted.saturating_add_signed(by) {
         0 => rows.remove(key),

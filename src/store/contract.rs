@@ -17,6 +17,7 @@ use crate::domain::topic::{Hosted, Topic};
 use crate::domain::value::{PublicationId, Timestamp};
 
 mod backlog;
+mod backup;
 pub(super) mod hooks;
 mod random;
 pub(super) mod samples;

@@ -18,18 +18,21 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 use std::time::Duration;
 
+use ::sled::IVec;
+
 use super::database::{Database, Rows, caught, unavailable};
 use super::key::Key;
 use super::mark::Mark;
 use super::recent::Recent;
 use super::record::Record as _;
+use super::watch::{Place, Watch};
 use super::{Result, StoreError};
 
 /// The layout that this binary writes; it reads this one and all before it.
 ///
 /// 1: the hub. 2: webhooks; a publication may be an event, which 1 would not read. 3: a fan-out lists its open targets by topic;
 /// what waits may wait by itself; a hook knows since when it is disabled.
-const FORMAT: u64 = 3;
+pub(super) const FORMAT: u64 = 3;
 
 /// How often, and how long between, a database that this process has just closed is asked to let go of its file.
 const REOPEN_TRIES: u32 = 500;
@@ -46,6 +49,7 @@ pub(super) struct Engine {
     database: RwLock<Option<Database>>,
     syncs: AtomicU64,
     recent: Recent,
+    watch: Place,
 }
 
 impl Engine {
@@ -79,6 +83,7 @@ impl Engine {
             database: RwLock::new(None),
             syncs: AtomicU64::new(0),
             recent: Recent::default(),
+            watch: Place::default(),
         };
         let mark = Mark::read(folder).map_err(blocked)?;
         if let Some(cause) = mark.complaint(folder) {
@@ -115,6 +120,18 @@ impl Engine {
         self.database.try_read().ok().map(Reading)
     }
 
+    /// From now on each batch that is written is handed over, too.
+    pub fn watch(&self) -> Result<Watch<'_>> {
+        self.watch.take()
+    }
+
+    /// The first rows behind a key, as they stand at one moment.
+    pub fn page(&self, after: Option<&[u8]>, limit: usize) -> Result<Vec<(IVec, IVec)>> {
+        let reading = self.reading();
+        let rows = reading.database()?.rows(&[], after);
+        rows.take(limit).collect()
+    }
+
     /// Opens the database again if it had to be closed.
     pub fn ensure_open(&self) -> Result<()> {
         if self.reading().0.is_some() {
@@ -126,7 +143,10 @@ impl Engine {
     /// Writes all rows or none, and makes them durable. If that fails, the database is opened anew as it is on disk.
     pub fn write(&self, rows: Rows) -> Result<()> {
         self.check_space()?;
+        let mut watch = self.watch.hold();
+        let copy = watch.copy(&rows);
         let written = self.apply(rows).and_then(|()| self.sync());
+        watch.settle(copy, written.is_ok());
         if let Err(error) = &written {
             tracing::error!(store.error = %error, "a write failed; opening the store anew");
             self.stop();

@@ -5,8 +5,12 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::Result;
+use super::apply::count;
+use super::database::Rows;
+use super::engine::Engine;
 use super::key::{CHUNK_BYTES, Group, Key};
 use super::overlay::Overlay;
+use super::record::Record as _;
 use crate::domain::publication::Publication;
 use crate::domain::receipt::{Receipt, Stage};
 use crate::domain::value::PublicationId;
@@ -26,6 +30,7 @@ pub(super) struct Journaled {
 pub(super) fn put(rows: &mut Overlay, publication: &Publication, body: &Bytes) -> Result<()> {
     let id = publication.id;
     drop(rows, id)?;
+    count(rows, &Key::KeptBytes, length(publication))?;
     let is_short = body.len() <= SHORT_BODY_BYTES;
     let row = Journaled {
         publication: publication.clone(),
@@ -70,6 +75,9 @@ pub(super) fn drop(rows: &mut Overlay, id: PublicationId) -> Result<()> {
     }
     let row = rows.record::<Journaled>(&key)?;
     rows.remove(&key);
+    if let Some(row) = &row {
+        count(rows, &Key::KeptBytes, -length(&row.publication))?;
+    }
     if row.as_ref().is_none_or(|row| row.body.is_none()) {
         for chunk in rows.keys(Group::BodyChunks(id))? {
             rows.remove(&chunk);
@@ -88,6 +96,30 @@ pub(super) fn drop(rows: &mut Overlay, id: PublicationId) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Counts what is kept in a folder that does not say so: one of an earlier version, or a new one.
+pub(super) fn count_kept(engine: &Engine) -> Result<()> {
+    let reading = engine.reading();
+    let database = reading.database()?;
+    if database.value(&Key::KeptBytes.bytes())?.is_some() {
+        return Ok(());
+    }
+    let mut bytes = 0_u64;
+    for row in database.rows(&Group::Publications.prefix(), None) {
+        // One that cannot be read is reported by whoever needs it.
+        bytes += Journaled::decode(&row?.1).map_or(0, |row| row.publication.size);
+    }
+    let counted = (bytes > 0).then(|| (Key::KeptBytes.bytes(), Some(bytes.encode())));
+    ::std::mem::drop(reading);
+    match counted {
+        Some(counted) => engine.write(Rows::from([counted])),
+        None => Ok(()),
+    }
+}
+
+fn length(publication: &Publication) -> i64 {
+    i64::try_from(publication.size).unwrap_or(i64::MAX)
 }
 
 /// Writes a body in pieces.

@@ -4,7 +4,7 @@
 //!
 //! | first byte | row | key after it | value |
 //! |---|---|---|---|
-//! | `0x00` | what the store knows of itself | a name | see [`Key::Format`], [`Key::Probe`] |
+//! | `0x00` | what the store knows of itself | a name | see [`Key::Format`], [`Key::Probe`], [`Key::KeptBytes`] |
 //! | `a` | answered request, by the key that it gave | digest 32 | `Remembered` |
 //! | `b` | bundle | id 16 | `Bundle` |
 //! | `c` | hosted content, a piece | topic 16, index 4 | up to [`CHUNK_BYTES`] as they are |
@@ -56,6 +56,8 @@ pub(super) enum Key {
     Probe,
     /// The number of the next hook.
     NextHook,
+    /// The size of all bodies of publications.
+    KeptBytes,
     Remembered([u8; 32]),
     Bundle(PublicationId),
     HostedChunk(TopicId, u32),
@@ -101,6 +103,8 @@ pub(super) enum Group {
     Hooks,
     HooksOf(SourceId),
     Missing(PublicationId),
+    AllMissing,
+    Publications,
     Sources,
     Receipts,
     Subscriptions,
@@ -121,6 +125,7 @@ impl Key {
             Self::Format => join(0, &[b"format"]),
             Self::Probe => join(0, &[b"probe"]),
             Self::NextHook => join(0, &[b"next-hook"]),
+            Self::KeptBytes => join(0, &[b"kept-bytes"]),
             Self::Remembered(digest) => join(b'a', &[digest]),
             Self::Bundle(id) => join(b'b', &[id.0.as_bytes()]),
             Self::HostedChunk(topic, index) => join(b'c', &[&topic.0, &index.to_be_bytes()]),
@@ -182,6 +187,7 @@ impl Key {
             0 if rest == b"format" => Self::Format,
             0 if rest == b"probe" => Self::Probe,
             0 if rest == b"next-hook" => Self::NextHook,
+            0 if rest == b"kept-bytes" => Self::KeptBytes,
             b'a' => Self::Remembered(rest.try_into().ok()?),
             b'b' => Self::Bundle(publication(rest)?),
             b'c' => {
@@ -260,6 +266,8 @@ impl Group {
             Self::Hooks => vec![b'k'],
             Self::HooksOf(source) => join(b'l', &[&source.0]),
             Self::Missing(id) => join(b'm', &[id.0.as_bytes()]),
+            Self::AllMissing => vec![b'm'],
+            Self::Publications => vec![b'p'],
             Self::Sources => vec![b'o'],
             Self::Receipts => vec![b'r'],
             Self::Subscriptions => vec![b's'],

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::archive::Contents;
 use super::{BacklogLimits, Change, Result, Store, StoreError, Subscriber, Target, Waiting};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
@@ -251,6 +253,36 @@ impl Store for MemoryStore {
         Ok(self.state().missing.get(&(id, target)).cloned())
     }
 
+    async fn all_missing(
+        &self,
+        after: Option<(PublicationId, TargetId)>,
+        limit: usize,
+    ) -> Result<Vec<(PublicationId, Missing)>> {
+        let state = self.state();
+        let start = after.map_or(Unbounded, Excluded);
+        let rows = state.missing.range((start, Unbounded)).take(limit);
+        Ok(rows.map(|((id, _), it)| (*id, it.clone())).collect())
+    }
+
+    async fn publications(
+        &self,
+        after: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Publication>> {
+        let state = self.state();
+        let start = after.map_or(Unbounded, Excluded);
+        let rows = state.publications.range((start, Unbounded)).take(limit);
+        Ok(rows
+            .map(|(_, (publication, _))| publication.clone())
+            .collect())
+    }
+
+    async fn kept_bytes(&self) -> Result<u64> {
+        let state = self.state();
+        let sizes = state.publications.values().map(|(_, body)| body.len());
+        Ok(sizes.sum::<usize>() as u64)
+    }
+
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
         Ok(page(&self.state().waiting, None, limit, |(it, _)| {
             *it == target
@@ -263,6 +295,15 @@ impl Store for MemoryStore {
 
     async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>> {
         Ok(page(&self.state().jobs, after, limit, |_| true))
+    }
+
+    async fn back_up(
+        &self,
+        _: PathBuf,
+        _: String,
+        _: BTreeMap<String, String>,
+    ) -> Result<Contents> {
+        Err(StoreError::Unavailable("the model is in no folder".into()))
     }
 
     async fn probe(&self) -> Result<()> {

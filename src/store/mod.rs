@@ -10,6 +10,8 @@
 
 pub mod settings;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +19,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 mod apply;
+pub mod archive;
 mod backlog;
+mod backup;
 mod database;
 mod engine;
 pub mod hooks;
@@ -29,8 +33,10 @@ mod quarantine;
 mod read;
 mod recent;
 mod record;
+pub mod restore;
 mod sled;
 mod target;
+mod watch;
 mod writer;
 
 #[cfg(test)]
@@ -38,6 +44,7 @@ mod contract;
 #[cfg(test)]
 pub mod memory;
 
+use self::archive::Contents;
 pub use self::hooks::{HookChange, HookStore};
 pub use self::sled::{SledStore, StoreOptions};
 pub use self::target::{Recipient, Subscriber, Target};
@@ -265,6 +272,13 @@ pub enum Change {
         /// What happened.
         attempt: Attempt,
     },
+    /// A receipt names a target no longer that has not got the publication; its counts stay. Nothing, while the target waits for it.
+    Unname {
+        /// The receipt.
+        publication: PublicationId,
+        /// Who.
+        target: TargetId,
+    },
     /// Everything about a publication is forgotten: receipt, missing targets, body, backlog entries, its fetch and fan-out
     /// jobs, its place in the log of events, the bundle of that id.
     Prune(PublicationId),
@@ -344,6 +358,20 @@ pub trait Store: HookStore {
     ) -> Result<Vec<Missing>>;
     /// What is known of one target that has not got a publication.
     async fn missing_one(&self, id: PublicationId, target: TargetId) -> Result<Option<Missing>>;
+    /// The targets that have not got something, of all publications, in key order.
+    async fn all_missing(
+        &self,
+        after: Option<(PublicationId, TargetId)>,
+        limit: usize,
+    ) -> Result<Vec<(PublicationId, Missing)>>;
+    /// The publications that are kept, oldest first, without their bodies.
+    async fn publications(
+        &self,
+        after: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Publication>>;
+    /// The size of their bodies together, in bytes.
+    async fn kept_bytes(&self) -> Result<u64>;
     /// What waits for a target, oldest first.
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>>;
 
@@ -352,6 +380,14 @@ pub trait Store: HookStore {
     /// All jobs, in an order that does not change: for start-up and take-over.
     async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>>;
 
+    /// Makes an archive of all that is kept, as it stands at one moment, under this path; meanwhile the store goes on. The
+    /// archive says when that was, and has these small files beside the rows, by name.
+    async fn back_up(
+        &self,
+        path: PathBuf,
+        made_at: String,
+        files: BTreeMap<String, String>,
+    ) -> Result<Contents>;
     /// Makes a row durable and says whether that worked.
     async fn probe(&self) -> Result<()>;
     /// For whom commits have given up publications since this was last asked, since more waited than may: a target for each.

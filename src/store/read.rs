@@ -111,6 +111,12 @@ impl View<'_> {
         Ok(body.freeze())
     }
 
+    /// How long a body in pieces is.
+    pub fn body_length(&self, chunks: Group) -> Result<u64> {
+        let rows = self.database.rows(&chunks.prefix(), None);
+        rows.map(|row| Ok(row?.1.len() as u64)).sum()
+    }
+
     /// A record, and the body that goes with it in pieces.
     pub fn with_body<T: Record>(&self, key: &Key, chunks: Group) -> Result<Option<(T, Bytes)>> {
         let head = self.record(key)?;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Waiting;
 use super::hooks::{HookRow, Remembered};
 use super::journal::Journaled;
+use super::key::Key;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{Hook, HookHealth, HookId, OldSecret, Receiver, Signing};
@@ -66,6 +67,44 @@ pub(super) trait Record: Serialize + DeserializeOwned {
     /// Reads what an older version stored.
     fn decode_older(tag: u8, _shape: &[u8]) -> Result<Self, RecordError> {
         Err(RecordError::Version(tag, Self::TAG))
+    }
+}
+
+/// Whether the row at this place can be read.
+pub(super) fn check(key: &Key, value: &[u8]) -> Result<(), RecordError> {
+    match key {
+        Key::Format
+        | Key::Probe
+        | Key::NextHook
+        | Key::KeptBytes
+        | Key::AtHost(_)
+        | Key::Subscribers(_) => u64::decode(value).map(drop),
+        Key::Remembered(_) => Remembered::decode(value).map(drop),
+        Key::Bundle(_) => Bundle::decode(value).map(drop),
+        Key::Delivery(..) => Delivery::decode(value).map(drop),
+        Key::Event(..) => EventName::decode(value).map(drop),
+        Key::Health(_) => HookHealth::decode(value).map(drop),
+        Key::Token(_) => Token::decode(value).map(drop),
+        Key::Replay(_) => Replay::decode(value).map(drop),
+        Key::Hosted(_) => Hosted::decode(value).map(drop),
+        Key::Job(_) => Job::decode(value).map(drop),
+        Key::Hook(_) => HookRow::decode(value).map(drop),
+        Key::Missing(..) => Missing::decode(value).map(drop),
+        Key::Source(_) => Source::decode(value).map(drop),
+        Key::Publication(_) => Journaled::decode(value).map(drop),
+        Key::Receipt(_) => Receipt::decode(value).map(drop),
+        Key::Subscription(_) => Subscription::decode(value).map(drop),
+        Key::Topic(_) => Topic::decode(value).map(drop),
+        Key::LatestEvent(_) => PublicationId::decode(value).map(drop),
+        Key::Waiting(..) => Waiting::decode(value).map(drop),
+        // Bytes as they are, or nothing.
+        Key::HostedChunk(..)
+        | Key::HookOn(..)
+        | Key::HookOf(..)
+        | Key::Quarantined(_)
+        | Key::BodyChunk(..)
+        | Key::RequestChunk(..)
+        | Key::RememberedAt(..) => Ok(()),
     }
 }
 

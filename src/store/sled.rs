@@ -1,7 +1,8 @@
 //! The store in one folder on this machine. In: commits and reads. Out: what the contract promises, by way of one writer
 //! thread (`writer.rs`) and reads that need no lock of their own.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -9,7 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::archive::Contents;
+use super::backup::back_up;
 use super::engine::{Engine, Reading};
+use super::journal::{Journaled, count_kept};
 use super::key::{Group, Key};
 use super::quarantine::Quarantine;
 use super::read::{Span, Start, View};
@@ -57,6 +61,7 @@ impl SledStore {
     /// Takes a folder, which is made if it is not there, and opens what is in it.
     pub fn open(folder: &Path, options: StoreOptions) -> Result<Self> {
         let engine = Arc::new(Engine::open(folder, options.cache_bytes)?);
+        count_kept(&engine)?;
         let quarantine = Arc::new(Quarantine::default());
         let (requests, receiver) = mpsc::channel(QUEUE);
         let overflow = Arc::default();
@@ -330,6 +335,39 @@ impl Store for SledStore {
         self.record(Key::Missing(id, target)).await
     }
 
+    async fn all_missing(
+        &self,
+        after: Option<(PublicationId, TargetId)>,
+        limit: usize,
+    ) -> Result<Vec<(PublicationId, Missing)>> {
+        let after = after.map(|(id, target)| Key::Missing(id, target));
+        let span = Span::after(Group::AllMissing, after, limit);
+        self.read_page(limit, move |view| {
+            view.walk(&span, |key, value| {
+                let Some(Key::Missing(id, _)) = Key::parse(key) else {
+                    return Ok(None);
+                };
+                Ok(view.decoded(key, value).map(|missing| (id, missing)))
+            })
+        })
+        .await
+    }
+
+    async fn publications(
+        &self,
+        after: Option<PublicationId>,
+        limit: usize,
+    ) -> Result<Vec<Publication>> {
+        let span = Span::after(Group::Publications, after.map(Key::Publication), limit);
+        let rows: Vec<Journaled> = self.page(span).await?;
+        Ok(rows.into_iter().map(|row| row.publication).collect())
+    }
+
+    async fn kept_bytes(&self) -> Result<u64> {
+        let bytes = self.record(Key::KeptBytes).await?;
+        Ok(bytes.unwrap_or(0))
+    }
+
     async fn waiting(&self, target: TargetId, limit: usize) -> Result<Vec<Waiting>> {
         self.page(Span::after(Group::Waiting(target), None, limit))
             .await
@@ -342,6 +380,18 @@ impl Store for SledStore {
     async fn jobs(&self, after: Option<JobId>, limit: usize) -> Result<Vec<Job>> {
         self.page(Span::after(Group::Jobs, after.map(Key::Job), limit))
             .await
+    }
+
+    async fn back_up(
+        &self,
+        path: PathBuf,
+        made_at: String,
+        files: BTreeMap<String, String>,
+    ) -> Result<Contents> {
+        let engine = Arc::clone(&self.shelf.engine);
+        tokio::task::spawn_blocking(move || back_up(&engine, &path, made_at, files))
+            .await
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
     async fn probe(&self) -> Result<()> {

@@ -9,7 +9,7 @@ use warp::http::StatusCode;
 use super::problem::{text_answer, typed};
 use super::{Answer, Site};
 use crate::domain::value::Timestamp;
-use crate::flow::Gauge;
+use crate::flow::{Gauge, Series};
 
 /// How long the store may take to write a row.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -43,17 +43,33 @@ pub async fn troubles(site: &Site) -> Vec<String> {
 /// The counters, with what is going on right now.
 pub fn metrics(site: &Site) -> Answer {
     let mut text = (site.metrics)();
-    for Gauge { name, help, value } in site.hub.gauges() {
-        let _ = writeln!(
-            text,
-            "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}"
-        );
+    for Gauge { name, help, series } in site.hub.gauges() {
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for Series { labels, value } in series {
+            let _ = writeln!(text, "{name}{} {value}", written(&labels));
+        }
     }
     typed(
         StatusCode::OK,
         "text/plain; version=0.0.4; charset=utf-8",
         text,
     )
+}
+
+/// Labels as Prometheus reads them; none, and there are no braces.
+fn written(labels: &[(&str, String)]) -> String {
+    let escaped = |text: &str| {
+        text.replace('\\', r"\\")
+            .replace('"', "\\\"")
+            .replace('\n', r"\n")
+    };
+    let pairs = labels
+        .iter()
+        .map(|(name, value)| format!("{name}=\"{}\"", escaped(value)));
+    match pairs.collect::<Vec<_>>().join(",") {
+        none if none.is_empty() => none,
+        pairs => format!("{{{pairs}}}"),
+    }
 }
 
 impl Readiness {
@@ -94,18 +110,35 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::flow::backups::Backups;
     use crate::flow::tests::hub;
     use crate::web::settings::LimitSettings;
     use crate::web::stream::Streams;
-    use crate::web::{Tokens, Web};
+    use crate::web::{Log, Tokens, Web};
+
+    struct Silent;
+
+    impl Log for Silent {
+        fn level(&self) -> String {
+            "off".into()
+        }
+
+        fn set(&self, _: Option<&str>) -> Result<(), String> {
+            Ok(())
+        }
+    }
 
     #[tokio::test]
     async fn ready_means_that_the_loop_goes_round() {
         let folder = tempfile::tempdir().expect("a folder");
         let hub = hub(&folder);
+        let store = Arc::clone(&hub.store);
+        let backups = Backups::new(folder.path().join("backups"), Vec::new(), store, hub.clock);
         let site = Site::new(
             Web {
                 hub: Arc::clone(&hub),
+                backups: Arc::new(backups.expect("a place for backups")),
+                log: Arc::new(Silent),
                 limits: LimitSettings::default(),
                 tokens: Tokens::new([0; 32], Vec::new()),
                 metrics: Arc::new(String::new),

@@ -11,8 +11,10 @@
 
 mod admission;
 mod api;
+mod backups;
 mod call;
 mod desk;
+mod erasures;
 mod events;
 pub mod form;
 mod grants;
@@ -22,6 +24,7 @@ mod hosted;
 mod hub;
 mod inbox;
 mod live;
+mod log;
 mod may;
 mod object;
 mod openapi;
@@ -61,11 +64,15 @@ use self::settings::LimitSettings;
 use self::stream::Streams;
 use self::tokens::Keyring;
 pub use self::{
+    log::Log,
     serve::serve,
     tokens::{TokenDigest, Tokens},
 };
+use crate::domain::trace::TraceParent;
 use crate::domain::value::{PublicationId, Timestamp};
 use crate::flow::Hub;
+use crate::flow::backups::Backups;
+use crate::flow::traces;
 
 /// A reply before it goes out.
 type Answer = Response<Bytes>;
@@ -91,6 +98,10 @@ impl warp::Reply for Reply {
 pub struct Web {
     /// The hub.
     pub hub: Arc<Hub>,
+    /// Its backups.
+    pub backups: Arc<Backups>,
+    /// Its log.
+    pub log: Arc<dyn Log>,
     /// How much of a request is accepted.
     pub limits: LimitSettings,
     /// Who may do what.
@@ -104,6 +115,8 @@ pub struct Web {
 /// What the handlers share.
 struct Site {
     hub: Arc<Hub>,
+    backups: Arc<Backups>,
+    log: Arc<dyn Log>,
     limits: LimitSettings,
     tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -124,6 +137,8 @@ impl Site {
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
             hub: web.hub,
             settings: web.settings,
+            backups: web.backups,
+            log: web.log,
             limits: web.limits,
             metrics: web.metrics,
         }
@@ -215,6 +230,16 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::History, "GET" | "HEAD") => live::history(site, &call).await,
         (Route::Page, "GET" | "HEAD") => desk::assets::page(&call),
         (Route::PageFile, "GET" | "HEAD") => desk::assets::file(&call),
+        (Route::Backups, "POST") => backups::post(site, &call).await,
+        (Route::Backups, _) => Err(Problem::Method("POST")),
+        (Route::Backup(id), "GET" | "HEAD") => backups::piece(site, &call, &id).await,
+        (Route::Backup(id), "DELETE") => backups::delete(site, &call, &id).await,
+        (Route::Backup(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
+        (Route::Erasures, "POST") => erasures::post(site, call).await,
+        (Route::Erasures, _) => Err(Problem::Method("POST")),
+        (Route::Log, "GET" | "HEAD") => log::show(site, &call).await,
+        (Route::Log, "PUT") => log::put(site, call).await,
+        (Route::Log, _) => Err(Problem::Method("GET, HEAD, PUT")),
 
         (Route::Event { source, event }, "POST") => {
             events::raise(site, call, &source, &event).await
@@ -238,13 +263,21 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
     }
 }
 
+/// The trace that a request is part of, if it is of somebody who is known: others could have all of theirs looked at.
+fn traceparent(site: &Site, call: &Call) -> Option<TraceParent> {
+    let named = call.headers.get("traceparent")?;
+    site.tokens.holder(&call.headers).ok()?;
+    TraceParent::parse(named.to_str().ok()?)
+}
+
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Reply {
     let (method, path) = (call.method.clone(), call.path.clone());
     let is_for_programs =
         path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
+    let from = traceparent(&site, &call);
     let handled = tracker
-        .spawn(reply(site, route, call))
+        .spawn(async move { traces::within(from, reply(site, route, call)).await })
         .await
         .unwrap_or(Err(Problem::Crashed));
     let mut answer = match handled {

@@ -66,6 +66,9 @@ pub enum Problem {
     /// 500: a bug; the panic has been logged where it happened.
     #[error("the hub failed to handle this request; it has been logged")]
     Crashed,
+    /// 503.
+    #[error("{0}")]
+    Unavailable(String),
     /// 503: the cause is for the log alone.
     #[error("the hub cannot write to its store just now; nothing was done, try again later")]
     Store(#[from] StoreError),
@@ -88,7 +91,7 @@ impl Problem {
             Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Crashed => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -131,7 +134,7 @@ impl Problem {
             Self::TooMany(wait) => {
                 headers.insert(header::RETRY_AFTER, seconds(*wait).into());
             }
-            Self::Store(_) => {
+            Self::Unavailable(_) | Self::Store(_) => {
                 headers.insert(header::RETRY_AFTER, seconds(STORE_PAUSE).into());
             }
             _ => {}

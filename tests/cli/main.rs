@@ -1,12 +1,15 @@
 //! The client verbs of the binary, each against servers of the test on loopback, and against a hub of its own.
 
 mod administration;
+mod backup;
 mod bench;
 mod check;
 mod discover;
+mod erase;
 mod hooks;
 mod keeping;
 mod listen;
+mod log;
 mod manual;
 mod own_hub;
 mod publish;

@@ -1,5 +1,7 @@
 //! The verbs together, against the hub of the same binary.
 
+use std::path::{Path, PathBuf};
+
 use tempfile::TempDir;
 
 use crate::support::{Running, fanfare, fanfare_with};
@@ -11,6 +13,12 @@ pub struct Hub {
     running: Running,
     pub url: String,
     data: String,
+    folder: TempDir,
+}
+
+/// The data folder of a hub that has ended.
+pub struct Stopped {
+    pub path: PathBuf,
     _folder: TempDir,
 }
 
@@ -22,12 +30,44 @@ impl Hub {
     /// With this `config.toml`.
     pub fn with_config(config: &str) -> Hub {
         let folder = tempfile::tempdir().expect("a folder");
-        let data = folder
-            .path()
-            .join("data")
-            .to_str()
-            .expect("a path")
-            .to_owned();
+        let data = folder.path().join("data");
+        Self::begin("127.0.0.1:0", config, folder, &data)
+    }
+
+    /// At an address, on a data folder that is there already.
+    pub fn on(address: &str, config: &str, data: &Path) -> Hub {
+        Self::begin(
+            address,
+            config,
+            tempfile::tempdir().expect("a folder"),
+            data,
+        )
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> String {
+        let address = self.url.trim_start_matches("http://");
+        address.trim_end_matches('/').to_owned()
+    }
+
+    /// Waits for a line of its log that holds a text.
+    #[track_caller]
+    pub fn log(&mut self, text: &str) -> String {
+        self.running.err(text)
+    }
+
+    /// Stops it; its data folder is left.
+    pub fn stop(self) -> Stopped {
+        self.running.signal("TERM");
+        assert_eq!(self.running.end().code, Some(0));
+        Stopped {
+            path: self.data.into(),
+            _folder: self.folder,
+        }
+    }
+
+    fn begin(address: &str, config: &str, folder: TempDir, data: &Path) -> Hub {
+        let data = data.to_str().expect("a path").to_owned();
         let file = folder.path().join("config.toml");
         std::fs::write(&file, config).expect("a file");
         let file = file.to_str().expect("a path");
@@ -36,7 +76,7 @@ impl Hub {
             "--config",
             file,
             "--listen",
-            "127.0.0.1:0",
+            address,
             "--data-dir",
             &data,
         ];
@@ -47,7 +87,7 @@ impl Hub {
             running,
             url,
             data,
-            _folder: folder,
+            folder,
         }
     }
 }

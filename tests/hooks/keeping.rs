@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::hooking::{MADE, receiver, shop};
-use crate::support::{Hub, Reply, eventually};
+use crate::support::{ADMIN, Hub, Reply, eventually};
 
 /// The ids of a hook's deliveries, newest first.
 async fn ids(hub: &Hub, hook: u64) -> Vec<Value> {
@@ -97,4 +97,75 @@ async fn of_many_deliveries_of_a_hook_the_newest_are_kept() {
     hub.admin_get(&path).await.expect(404);
     let others = hub.logged(calm, KEPT).await;
     assert_eq!(others.len(), KEPT, "another hook's are its own");
+}
+
+#[tokio::test]
+async fn of_publications_that_are_too_large_together_the_oldest_go_that_nobody_waits_for() {
+    let settings = [
+        ("retention.publications_size", "5000B"),
+        ("delivery.retry", "1h"),
+    ];
+    let hub = shop(&settings).await;
+    let server = receiver(Reply::status(500)).await;
+    let event = |n: usize| json!({ "n": n, "text": "x".repeat(1_000) });
+    // One that somebody waits for, be it the oldest.
+    let hook = hub.hook(&server.url("/"), &json!({})).await;
+    let awaited = hub.raise(MADE, &event(0)).await.expect(202);
+    hub.receipt_when(&awaited, |receipt| receipt["in_backlog"] == 1)
+        .await;
+    // It asks for no more of these.
+    let path = format!("/api/v1/hooks/{hook}");
+    let sold = json!({ "events": ["sold"] });
+    hub.send_json(ADMIN, "PATCH", &path, &sold)
+        .await
+        .expect(200);
+    let mut receipts = Vec::new();
+    for n in 1..=8 {
+        let answer = hub.raise(MADE, &event(n)).await.expect(202);
+        hub.ended(&answer).await;
+        receipts.push(answer.location().to_owned());
+    }
+    eventually("the oldest to go", async || {
+        let gone = hub.get(&receipts[3]).await.status == 404;
+        gone.then_some(())
+    })
+    .await;
+    for receipt in &receipts[5..] {
+        hub.get(receipt).await.expect(200);
+    }
+    for receipt in &receipts[..4] {
+        hub.get(receipt).await.expect(404);
+    }
+    hub.get(awaited.location()).await.expect(200);
+}
+
+#[tokio::test]
+async fn of_deliveries_that_are_too_large_together_the_newest_are_kept() {
+    let hub = shop(&[("hooks.deliveries_size", "20KiB")]).await;
+    let server = receiver(Reply::status(200)).await;
+    // A body of the hook's own is kept with each delivery.
+    let wish = json!({ "template": "x".repeat(4_000) });
+    let hook = hub.hook(&server.url("/"), &wish).await;
+    let other = hub.hook(&server.url("/other"), &json!({})).await;
+    for n in 0..12 {
+        let answer = hub.raise_number(MADE, n).await;
+        hub.ended(&answer).await;
+    }
+    hub.logged(other, 12).await;
+    let log = eventually("a log that was cut", async || {
+        let log = hub.logged(hook, 1).await;
+        (log.len() <= 5).then_some(log)
+    })
+    .await;
+    assert!(log.len() >= 3, "{} are left", log.len());
+    let newest = hub.delivery(hook, &log[0]["id"]).await;
+    assert_eq!(
+        newest["publication"],
+        hub.logged(other, 12).await[0]["publication"]
+    );
+    assert_eq!(
+        hub.logged(other, 12).await.len(),
+        12,
+        "another hook's are its own"
+    );
 }

@@ -122,6 +122,51 @@ async fn the_log_for_machines_has_an_object_in_each_line() {
 }
 
 #[tokio::test]
+async fn each_attempt_has_one_line() {
+    let settings = [
+        ("log.format", "json"),
+        ("log.level", "info,fanfare::flow=debug"),
+    ];
+    let scene = Scene::with(&settings).await;
+    let callback = scene.subscribed(TOPIC, "/cb").await;
+    callback.script([Reply::status(503), Reply::Close]);
+    let answer = scene.hub.push_text(TOPIC, "news").await;
+    scene.hub.ended(&answer).await;
+    assert_eq!(callback.deliveries().len(), 3);
+    let lines = |message: &str| {
+        let output = scene.hub.output();
+        let events = output
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        let its = events.filter(|event: &serde_json::Value| event["message"] == *message);
+        its.collect::<Vec<_>>()
+    };
+    let delivered = eventually("the last line", async || lines("delivered").pop()).await;
+    let [refused] = &lines("not accepted")[..] else {
+        panic!("{}", scene.hub.output());
+    };
+    let [broken] = &lines("not answered")[..] else {
+        panic!("{}", scene.hub.output());
+    };
+    assert_eq!(refused["status"], 503);
+    assert_eq!(broken["failure"], "Protocol");
+    for line in [&delivered, refused, broken] {
+        assert_eq!(line["publication"], delivered["publication"]);
+        assert_eq!(line["to"].as_str().map(str::len), Some(64), "whom: {line}");
+        assert!(
+            line["origin"]
+                .as_str()
+                .is_some_and(|it| it.starts_with("http://127.0.0.1:"))
+        );
+        assert!(line["took_ms"].is_u64(), "{line}");
+        assert!(
+            !line.to_string().contains("/cb"),
+            "of a callback its origin only: {line}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_stop_is_graceful_and_the_port_is_free_afterwards() {
     let mut scene = Scene::start().await;
     let callback = scene.subscribed(TOPIC, "/cb").await;

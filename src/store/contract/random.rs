@@ -121,6 +121,10 @@ fn backlog_changes() -> impl Strategy<Value = Change> {
             target: target(topic, at),
             at: Timestamp(time),
         }),
+        1 => whose().prop_map(|((topic, at), n)| Change::Unname {
+            publication: id(n),
+            target: target(topic, at),
+        }),
         1 => whose().prop_map(|((topic, at), n)| Change::Lose {
             target: target(topic, at),
             callback: callback(at),
@@ -152,6 +156,9 @@ async fn everything(store: &dyn Store) -> Vec<String> {
     say(&store.receipts_before(before, 2).await.expect("a page"));
     say(&store.bundles(None, 99).await.expect("a page"));
     say(&store.jobs(None, 99).await.expect("a page"));
+    say(&store.all_missing(None, 99).await.expect("a page"));
+    say(&store.publications(None, 99).await.expect("a page"));
+    say(&store.kept_bytes().await.expect("a read"));
     for topic in 0..2 {
         let topic = topic_url(topic).id();
         say(&store.topic(topic).await.expect("a read"));

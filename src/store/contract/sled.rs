@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::hooks::samples::{delivery_id, hook, hook_id, own_delivery};
 use super::*;
-use crate::store::StoreError;
 use crate::store::key::Key;
 use crate::store::record::Record as _;
+use crate::store::{HookChange, HookStore as _, StoreError};
 
 fn size_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).expect("a folder");
@@ -284,4 +285,54 @@ fn garbage_is_refused_or_opens_empty_and_a_file_in_the_way_is_told() {
         matches!(error, Some(StoreError::Unusable { .. })),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn of_deliveries_the_newest_that_fit_are_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder);
+    let hook = HookChange::PutHook {
+        hook: hook(1, 0),
+        topics: Vec::new(),
+    };
+    commit(&store, vec![hook.into()]).await;
+    for n in 1..=10 {
+        let log = HookChange::Log(own_delivery(1, n), Bytes::from(vec![n; 10_000]));
+        commit(&store, vec![log.into()]).await;
+    }
+    // Each has some hundred bytes beside its body.
+    for (bytes, first) in [
+        (200_000, None),
+        (35_000, Some(8)),
+        (12_000, Some(10)),
+        (1, Some(10)),
+    ] {
+        let oldest = store
+            .oldest_within(hook_id(1), bytes)
+            .await
+            .expect("a read");
+        assert_eq!(oldest, first.map(delivery_id), "{bytes}");
+    }
+    assert_eq!(
+        store.oldest_within(hook_id(2), 1).await.expect("a read"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn a_folder_that_does_not_say_how_much_it_keeps_is_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(&folder);
+    publish(&store, 1).await;
+    publish(&store, 2).await;
+    store.close().await.expect("it closes");
+    drop(store);
+    let database = ::sled::Config::new().path(folder.path()).open();
+    let database = database.expect("the raw database");
+    database.remove(Key::KeptBytes.bytes()).expect("no row");
+    database.flush().expect("a flush");
+    drop(database);
+    // Its length has changed, which the mark would take for damage.
+    fs::remove_file(folder.path().join("db.length")).expect("no mark");
+    assert_eq!(open(&folder).kept_bytes().await.expect("a read"), 20);
 }

@@ -152,6 +152,9 @@ pub trait HookStore: Send + Sync + 'static {
     async fn delivery(&self, hook: HookId, id: DeliveryId) -> Result<Option<(Delivery, Bytes)>>;
     /// The oldest of the newest `keep` deliveries, if there are older ones: from where on `PruneDeliveries` leaves as many.
     async fn oldest_kept(&self, hook: HookId, keep: usize) -> Result<Option<DeliveryId>>;
+    /// The oldest of the newest deliveries that have so many bytes together at the most, and of the newest one in any case; if there are
+    /// older ones.
+    async fn oldest_within(&self, hook: HookId, bytes: u64) -> Result<Option<DeliveryId>>;
 
     /// The events of a source, newest first.
     async fn events_before(

@@ -137,6 +137,33 @@ impl HookStore for SledStore {
         self.read_page(keep, oldest_kept).await
     }
 
+    async fn oldest_within(&self, hook: HookId, bytes: u64) -> Result<Option<DeliveryId>> {
+        let oldest_within = move |view: View<'_>| {
+            let span = Span {
+                group: Group::Deliveries(hook),
+                from: Start::Before(None),
+                limit: usize::MAX,
+            };
+            let newest = view.walk(&span, |key, value| {
+                let Some(Key::Delivery(_, id)) = Key::parse(key) else {
+                    return Ok(None);
+                };
+                let body = view.body_length(Group::RequestChunksOf(hook, id))?;
+                Ok(Some((id, value.len() as u64 + body)))
+            })?;
+            let (mut sum, mut oldest) = (0, None);
+            for (id, length) in newest {
+                sum += length;
+                if sum > bytes && oldest.is_some() {
+                    return Ok(oldest);
+                }
+                oldest = Some(id);
+            }
+            Ok(None)
+        };
+        self.read_page(usize::MAX, oldest_within).await
+    }
+
     async fn events_before(
         &self,
         source: &SourceName,

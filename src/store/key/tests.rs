@@ -37,6 +37,7 @@ fn hook_keys() -> impl Strategy<Value = Key> {
     let deliveries = || (hooks(), any::<u64>().prop_map(DeliveryId));
     prop_oneof![
         Just(Key::NextHook),
+        Just(Key::KeptBytes),
         any::<[u8; 32]>().prop_map(Key::Remembered),
         deliveries().prop_map(|(hook, id)| Key::Delivery(hook, id)),
         (sources(), ids()).prop_map(|(source, id)| Key::Event(source, id)),
@@ -133,6 +134,8 @@ fn a_group_is_the_beginning_of_its_keys() {
         (Group::HostedChunks(topic), Key::HostedChunk(topic, 3)),
         (Group::Jobs, Key::Job(JobId::Fanout(id))),
         (Group::Missing(id), Key::Missing(id, target)),
+        (Group::AllMissing, Key::Missing(id, target)),
+        (Group::Publications, Key::Publication(id)),
         (Group::Receipts, Key::Receipt(id)),
         (Group::Subscriptions, Key::Subscription(target)),
         (Group::SubscriptionsTo(topic), Key::Subscription(target)),

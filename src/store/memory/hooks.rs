@@ -204,6 +204,11 @@ impl HookStore for MemoryStore {
         Ok(oldest.filter(|_| is_too_many).map(|it| it.id))
     }
 
+    /// What a row takes on disk is the engine's alone to know.
+    async fn oldest_within(&self, _: HookId, _: u64) -> Result<Option<DeliveryId>> {
+        Ok(None)
+    }
+
     async fn events_before(
         &self,
         source: &SourceName,

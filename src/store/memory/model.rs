@@ -227,6 +227,14 @@ impl State {
                     self.missing.insert((publication, target), missing);
                 }
             }
+            Change::Unname {
+                publication,
+                target,
+            } => {
+                if !self.waiting.contains_key(&(target, publication)) {
+                    self.missing.remove(&(publication, target));
+                }
+            }
             Change::Prune(id) => {
                 let waiting = self.waiting.keys().filter(|(_, it)| *it == id);
                 for (target, _) in waiting.copied().collect::<Vec<_>>() {

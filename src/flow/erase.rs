@@ -1,0 +1,257 @@
+//! Erasure, on request: of all that the hub keeps of a source, or of a callback. In: a name, or a URL. Out: what was erased, in numbers.
+//!
+//! All of it goes in steps, each a commit of its own, so that whoever has much holds nobody up. Whoever breaks it off may ask again: what is
+//! gone is gone, and the rest goes then.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Hub;
+use super::hooks::HookError;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::hook::{Hook, HookId};
+use crate::domain::source::SourceName;
+use crate::domain::value::{CallbackUrl, PublicationId, TargetId, TopicId};
+use crate::store::{Change, HookChange, StoreError};
+
+/// Rows looked at in one go.
+const PAGE: usize = 1_000;
+/// Events that are forgotten in one go: each has several rows.
+const STEP: usize = 100;
+/// How long deliveries under way are waited for, beyond the time that one may take.
+const MARGIN: Duration = Duration::from_secs(5);
+/// How often it is looked whether they have ended.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Erased {
+    /// Subscriptions, with what waited for them.
+    pub subscriptions: u64,
+    /// Hooks, with what waited for them, and their replays.
+    pub hooks: u64,
+    /// Deliveries in the logs of those.
+    pub deliveries: u64,
+    /// Events, with their bodies and receipts.
+    pub events: u64,
+    /// Places in which receipts named a target.
+    pub named: u64,
+}
+
+/// What ends with an erasure.
+#[derive(Default)]
+struct Targets {
+    ids: HashSet<TargetId>,
+    hooks: HashSet<HookId>,
+}
+
+impl Hub {
+    /// Erases what there is of a source but for its declaration: its hooks with all of theirs, its events with their receipts, the
+    /// subscriptions to them.
+    ///
+    /// # Errors
+    /// The store's; what was erased before stays erased.
+    pub async fn erase_source(&self, source: &SourceName) -> Result<Erased, StoreError> {
+        let (mut erased, mut ended) = (Erased::default(), Targets::default());
+        let hooks = self.all_hooks_of(source).await?;
+        self.erase_hooks(hooks, &mut erased, &mut ended).await?;
+        let mut after = None;
+        loop {
+            let topics = self.store.topics(after, PAGE).await?;
+            let Some(last) = topics.last() else {
+                break;
+            };
+            after = Some(last.id());
+            for topic in topics {
+                let place = self.event_place(&topic.url);
+                if place.is_some_and(|place| place.source.id() == source.id()) {
+                    self.erase_topic(topic.id(), &mut erased, &mut ended)
+                        .await?;
+                }
+            }
+        }
+        self.land(&ended).await;
+        loop {
+            let events = self.store.events_after(source, None, STEP).await?;
+            if events.is_empty() {
+                break;
+            }
+            for event in &events {
+                self.shorten_receipt(event.publication).await?;
+            }
+            erased.events += events.len() as u64;
+            let prune = events.iter().map(|event| Change::Prune(event.publication));
+            self.store.commit(prune.collect()).await?;
+        }
+        tracing::info!(%source, ?erased, "a source was erased");
+        Ok(erased)
+    }
+
+    /// Erases what there is of a callback: its subscriptions, the hooks that lead there with all of theirs, and what receipts say of it.
+    ///
+    /// # Errors
+    /// The store's; what was erased before stays erased.
+    pub async fn erase_callback(&self, callback: &CallbackUrl) -> Result<Erased, StoreError> {
+        let (mut erased, mut ended) = (Erased::default(), Targets::default());
+        let mut after = None;
+        loop {
+            let page = self.store.subscriptions(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.id);
+            let its = page
+                .iter()
+                .filter(|it| it.subscription.callback == *callback);
+            let its: Vec<TargetId> = its.map(|it| it.id).collect();
+            self.erase_subscriptions(&its, &mut erased, &mut ended)
+                .await?;
+        }
+        let mut after = None;
+        loop {
+            let page = self.store.hooks(after, PAGE).await?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.id);
+            let its = page.into_iter().filter(|hook| hook.endpoint == *callback);
+            self.erase_hooks(its.collect(), &mut erased, &mut ended)
+                .await?;
+        }
+        self.land(&ended).await;
+        erased.named += self.unname(callback, &ended).await?;
+        tracing::info!(origin = callback.origin(), ?erased, "a callback was erased");
+        Ok(erased)
+    }
+
+    async fn erase_hooks(
+        &self,
+        hooks: Vec<Hook>,
+        erased: &mut Erased,
+        ended: &mut Targets,
+    ) -> Result<(), StoreError> {
+        for hook in hooks {
+            erased.deliveries += self.count_deliveries(hook.id).await?;
+            match self.delete_hook(hook.id).await {
+                Ok(()) => erased.hooks += 1,
+                Err(HookError::Store(error)) => return Err(error),
+                // Somebody else has deleted it meanwhile.
+                Err(_) => {}
+            }
+            self.knock(hook.id.target(), self.clock.now());
+            ended.ids.insert(hook.id.target());
+            ended.hooks.insert(hook.id);
+        }
+        let replays = self.store.replays().await?.into_iter();
+        let its = replays.filter(|replay| ended.hooks.contains(&replay.hook));
+        let dropped = its.map(|replay| HookChange::DropReplay(replay.id).into());
+        let dropped: Vec<Change> = dropped.collect();
+        match dropped.is_empty() {
+            true => Ok(()),
+            false => self.store.commit(dropped).await,
+        }
+    }
+
+    async fn erase_topic(
+        &self,
+        topic: TopicId,
+        erased: &mut Erased,
+        ended: &mut Targets,
+    ) -> Result<(), StoreError> {
+        loop {
+            let page = self.store.subscriptions_to(topic, None, PAGE).await?;
+            if page.is_empty() {
+                return self.store.commit(vec![Change::ForgetTopic(topic)]).await;
+            }
+            let ids: Vec<TargetId> = page.iter().map(|it| it.id).collect();
+            self.erase_subscriptions(&ids, erased, ended).await?;
+        }
+    }
+
+    async fn erase_subscriptions(
+        &self,
+        targets: &[TargetId],
+        erased: &mut Erased,
+        ended: &mut Targets,
+    ) -> Result<(), StoreError> {
+        for target in targets {
+            self.shorten_backlog(*target).await?;
+            let end = Change::End {
+                target: *target,
+                verified_at: None,
+            };
+            self.store.commit(vec![end]).await?;
+            // Else its backlog would be looked for at the time of the next attempt.
+            self.knock(*target, self.clock.now());
+            ended.ids.insert(*target);
+            erased.subscriptions += 1;
+        }
+        Ok(())
+    }
+
+    async fn count_deliveries(&self, hook: HookId) -> Result<u64, StoreError> {
+        let (mut count, mut after) = (0, None::<DeliveryId>);
+        loop {
+            let page = self.store.deliveries_after(hook, after, PAGE).await?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = Some(last.id);
+            count += page.len() as u64;
+        }
+    }
+
+    /// Waits until nothing is under way to those who have ended: what comes of it leaves rows.
+    async fn land(&self, ended: &Targets) {
+        let until = tokio::time::Instant::now() + self.settings.delivery.timeout + MARGIN;
+        while ended.ids.iter().any(|target| self.turns.is_busy(*target))
+            && tokio::time::Instant::now() < until
+            && !self.stop.is_cancelled()
+        {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Receipts name the callback, and those who have ended, no longer.
+    async fn unname(&self, callback: &CallbackUrl, ended: &Targets) -> Result<u64, StoreError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.store.all_missing(after, PAGE).await?;
+            let Some((id, last)) = page.last() else {
+                return Ok(count);
+            };
+            after = Some((*id, last.target));
+            let its = page.iter().filter(|(_, missing)| {
+                missing.callback == *callback || ended.ids.contains(&missing.target)
+            });
+            let changes = its.map(|(publication, missing)| Change::Unname {
+                publication: *publication,
+                target: missing.target,
+            });
+            let changes: Vec<Change> = changes.collect();
+            if !changes.is_empty() {
+                count += changes.len() as u64;
+                self.store.commit(changes).await?;
+            }
+        }
+    }
+
+    /// Takes most names off a receipt that is to be forgotten, in steps.
+    async fn shorten_receipt(&self, publication: PublicationId) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.store.missing(publication, after, PAGE).await?;
+            if page.len() < PAGE {
+                return Ok(());
+            }
+            after = page.last().map(|missing| missing.target);
+            let changes = page.iter().map(|missing| Change::Unname {
+                publication,
+                target: missing.target,
+            });
+            self.store.commit(changes.collect()).await?;
+        }
+    }
+}
