@@ -181,8 +181,8 @@ fn methods(pattern: &str) -> Vec<String> {
 
 fn names_methods(source: &str, name: &str) -> bool {
     let start = format!("Route::{name}");
-    let arms = arms(function(source, "handle"));
-    arms.iter().any(|(pattern, _)| {
+    let tables = ["handle", "reply"].map(|name| arms(function(source, name)));
+    tables.iter().flatten().any(|(pattern, _)| {
         let after = pattern.strip_prefix(&start);
         after.is_some_and(|after| !after.starts_with(char::is_alphanumeric))
             && !methods(pattern).is_empty()
