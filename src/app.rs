@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Loaded};
 use crate::flow::clock::Clock;
+use crate::flow::inspector::Inspector;
 use crate::flow::sources::SourceError;
 use crate::flow::{Environment, Hub, Reach, Settings};
 use crate::net::client::{Caller, FetchLimits, Fetcher};
@@ -98,8 +99,10 @@ impl App {
         }
         // Last of all that can fail: a token that is made now is shown now or never.
         let (tokens, new_admin_token) = tokens(config)?;
+        let inspector = Inspector::new(config.inspector.clone(), hub.clock, stop.clone());
         let web = Web {
             hub: Arc::clone(&hub),
+            inspector,
             limits: config.limits.clone(),
             tokens,
             metrics: Arc::new({

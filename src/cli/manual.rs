@@ -43,6 +43,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "deliveries",
             "replay",
             "replays",
+            "inspect",
             "tokens",
         ],
     ),

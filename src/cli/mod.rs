@@ -7,7 +7,9 @@ mod discover;
 mod events;
 mod exit;
 mod hooks;
+mod inspect;
 mod listen;
+mod live;
 mod manual;
 mod publish;
 mod remote;
@@ -91,6 +93,9 @@ enum Verb {
     /// Raise events of a source
     #[command(after_help = events::EXAMPLE)]
     Events(events::EventsArgs),
+    /// Make a callback address at a hub, and print every request that arrives there
+    #[command(after_help = inspect::EXAMPLE)]
+    Inspect(inspect::InspectArgs),
     /// Give out tokens of a hub, and take them back
     #[command(after_help = tokens::EXAMPLE)]
     Tokens(tokens::TokensArgs),
@@ -150,6 +155,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Subscriptions(args) => subscriptions::run(&args).await,
             Verb::Sources(args) => sources::run(&args).await,
             Verb::Events(args) => events::run(&args).await,
+            Verb::Inspect(args) => inspect::run(&args).await,
             Verb::Tokens(args) => tokens::run(&args).await,
             Verb::Hooks(args) => hooks::run(&args).await,
             Verb::Deliveries(args) => deliveries::run(&args).await,

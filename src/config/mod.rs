@@ -27,8 +27,8 @@ pub use self::{
 use crate::{
     domain::notation,
     flow::settings::{
-        CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
-        SubscriptionSettings,
+        CompatSettings, DeliverySettings, FetchSettings, HookSettings, InspectorSettings,
+        RetentionSettings, SubscriptionSettings,
     },
     net::settings::NetworkSettings,
     store::settings::StoreSettings,
@@ -70,6 +70,8 @@ pub struct Config {
     pub compat: CompatSettings,
     /// `[retention]`.
     pub retention: RetentionSettings,
+    /// `[inspector]`.
+    pub inspector: InspectorSettings,
     /// `[log]`.
     pub log: LogSettings,
     /// Every `[[source]]` of the file, in its order. No key of its own leads here: only the file declares sources.
@@ -94,6 +96,7 @@ impl Default for Config {
             store: StoreSettings::default(),
             compat: CompatSettings::default(),
             retention: RetentionSettings::default(),
+            inspector: InspectorSettings::default(),
             log: LogSettings::default(),
             sources: Vec::new(),
         }

@@ -94,6 +94,8 @@ mod tests {
     use tokio_util::task::TaskTracker;
 
     use super::*;
+    use crate::flow::inspector::Inspector;
+    use crate::flow::settings::InspectorSettings;
     use crate::flow::tests::hub;
     use crate::web::settings::LimitSettings;
     use crate::web::stream::Streams;
@@ -105,6 +107,11 @@ mod tests {
         let hub = hub(&folder);
         let site = Site::new(
             Web {
+                inspector: Inspector::new(
+                    InspectorSettings::default(),
+                    hub.clock,
+                    CancellationToken::new(),
+                ),
                 hub: Arc::clone(&hub),
                 limits: LimitSettings::default(),
                 tokens: Tokens::new([0; 32], Vec::new()),

@@ -21,6 +21,8 @@ mod hooks;
 mod hosted;
 mod hub;
 mod inbox;
+mod inspect;
+mod inspector;
 mod live;
 mod may;
 mod object;
@@ -40,6 +42,7 @@ mod serve;
 pub mod settings;
 mod sources;
 mod stream;
+mod subscription;
 mod tokens;
 
 use std::sync::Arc;
@@ -59,6 +62,7 @@ use self::problem::Problem;
 use self::route::Route;
 use self::settings::LimitSettings;
 use self::stream::Streams;
+use self::subscription::Counter;
 use self::tokens::Keyring;
 pub use self::{
     serve::serve,
@@ -66,6 +70,8 @@ pub use self::{
 };
 use crate::domain::value::{PublicationId, Timestamp};
 use crate::flow::Hub;
+use crate::flow::inspector::Inspector;
+use crate::flow::self_service::SelfService;
 
 /// A reply before it goes out.
 type Answer = Response<Bytes>;
@@ -91,6 +97,8 @@ impl warp::Reply for Reply {
 pub struct Web {
     /// The hub.
     pub hub: Arc<Hub>,
+    /// Callback addresses that show what arrives.
+    pub inspector: Inspector,
     /// How much of a request is accepted.
     pub limits: LimitSettings,
     /// Who may do what.
@@ -104,6 +112,8 @@ pub struct Web {
 /// What the handlers share.
 struct Site {
     hub: Arc<Hub>,
+    inspector: Arc<Inspector>,
+    counter: Counter,
     limits: LimitSettings,
     tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -122,7 +132,9 @@ impl Site {
             readiness: Readiness::default(),
             started_at: web.hub.clock.now(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
+            counter: Counter::new(SelfService::new(Arc::clone(&web.hub))),
             hub: web.hub,
+            inspector: Arc::new(web.inspector),
             settings: web.settings,
             limits: web.limits,
             metrics: web.metrics,
@@ -151,6 +163,10 @@ async fn reply(site: Arc<Site>, route: Route, call: Call) -> Result<Reply, Probl
     desk::session::check(&call, &site.hub.url)?;
     match (route, call.method.as_str()) {
         (Route::Watch, "GET") => live::watch(&site, &call).map(Reply::Stream),
+        (Route::Follow(id), "GET") => {
+            let stream = inspector::follow::open(&site, &call, &id).await;
+            stream.map(Reply::Stream)
+        }
         (route, _) => handle(&site, route, call).await.map(Reply::Whole),
     }
 }
@@ -194,6 +210,12 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Repositories, _) => Ok(repos::handle(site, call).await),
         (Route::Pleroma, _) => pleroma::handle(site, call).await,
         (Route::Hooks, _) => hooks::handle(site, call).await,
+        (Route::Inspector, _) => inspector::handle(site, call).await,
+        (Route::Follow(_), _) => Err(Problem::Method("GET")),
+        (Route::Inspect(id), _) => inspect::receive(site, call, &id).await,
+        (Route::SelfService, "GET" | "HEAD") => subscription::form(site, &call).await,
+        (Route::SelfService, "POST") => subscription::post(site, call).await,
+        (Route::SelfService, _) => Err(Problem::Method("GET, HEAD, POST")),
         (Route::Replay(id), "GET" | "HEAD") => hooks::replays::show(site, &call, &id).await,
         (Route::Replay(id), "DELETE") => hooks::replays::stop(site, &call, &id).await,
         (Route::Replay(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
@@ -241,8 +263,9 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Reply {
     let (method, path) = (call.method.clone(), call.path.clone());
-    let is_for_programs =
-        path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
+    let is_for_programs = path.starts_with("/api/")
+        || matches!(route, Route::Event { .. } | Route::Inbox(_))
+        || matches!(route, Route::SelfService) && subscription::prefers_json(&call.headers);
     let handled = tracker
         .spawn(reply(site, route, call))
         .await

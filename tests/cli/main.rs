@@ -3,6 +3,7 @@
 mod administration;
 mod discover;
 mod hooks;
+mod inspect;
 mod keeping;
 mod listen;
 mod manual;
