@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::config::Loaded;
 use crate::flow::backups::Backups;
 use crate::flow::clock::Clock;
+use crate::flow::inspector::Inspector;
 use crate::flow::sources::SourceError;
 use crate::flow::traces::Traces;
 use crate::flow::{Environment, Hub, Reach, Settings};
@@ -119,8 +120,10 @@ impl App {
         // Last of all that can fail: a token that is made now is shown now or never.
         let (tokens, new_admin_token) = tokens(config)?;
         let backups = Arc::new(backups(config, Arc::clone(&store), hub.clock)?);
+        let inspector = Inspector::new(config.inspector.clone(), hub.clock, stop.clone());
         let web = Web {
             hub: Arc::clone(&hub),
+            inspector,
             backups: Arc::clone(&backups),
             log,
             limits: config.limits.clone(),

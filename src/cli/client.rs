@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, LOCATION};
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use url::Url;
 
 use super::exit::Failure;
@@ -18,6 +18,8 @@ use crate::net::tls::Tls;
 
 /// How long one exchange may take: a hub that verifies in sync mode waits for the callback in it.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// For answers that go on: a year, which is none.
+const FOREVER: Duration = Duration::from_secs(365 * 86_400);
 /// The most of an answer that is read, in bytes.
 const BODY_MAX: usize = 10 << 20;
 /// Letters of an error's text that are repeated.
@@ -68,6 +70,16 @@ impl Client {
     pub async fn get(&self, url: &Url, token: Option<&str>) -> anyhow::Result<Answer> {
         let request = self.http.get(url.clone());
         exchange(url, with_token(request, token)).await
+    }
+
+    /// GETs a URL whose answer goes on for as long as it likes.
+    ///
+    /// # Errors
+    /// If no answer came.
+    pub async fn open(&self, url: &Url, token: Option<&str>) -> anyhow::Result<Response> {
+        let request = self.http.get(url.clone()).timeout(FOREVER);
+        let response = with_token(request, token).send().await;
+        response.map_err(|error| no_answer(url, &error).into())
     }
 
     /// POSTs a form.
@@ -129,12 +141,10 @@ impl Answer {
 }
 
 async fn exchange(url: &Url, request: RequestBuilder) -> anyhow::Result<Answer> {
-    let no_answer = |error: reqwest::Error| {
-        Failure::unreachable(format!("no answer from {url}: {}", deepest(&error)))
-    };
-    let mut response = request.send().await.map_err(no_answer)?;
+    let none = |error: reqwest::Error| no_answer(url, &error);
+    let mut response = request.send().await.map_err(none)?;
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+    while let Some(chunk) = response.chunk().await.map_err(none)? {
         if body.len() + chunk.len() > BODY_MAX {
             let most = notation::format_size(BODY_MAX);
             return Err(anyhow!("the answer of {url} is larger than {most}"));
@@ -147,6 +157,10 @@ async fn exchange(url: &Url, request: RequestBuilder) -> anyhow::Result<Answer> 
         headers: std::mem::take(response.headers_mut()),
         body: body.into(),
     })
+}
+
+fn no_answer(url: &Url, error: &reqwest::Error) -> Failure {
+    Failure::unreachable(format!("no answer from {url}: {}", deepest(error)))
 }
 
 fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use url::Url;
 
+pub use self::delivery::{shown, verdict_in_words};
 use self::receiver::{Event, Expected, Receiver};
 use super::client::{self, Client};
 use super::discover::{Place, place};

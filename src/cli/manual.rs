@@ -46,6 +46,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
             "deliveries",
             "replay",
             "replays",
+            "inspect",
             "tokens",
             "log",
             "erase",

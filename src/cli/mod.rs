@@ -10,7 +10,9 @@ mod erase;
 mod events;
 mod exit;
 mod hooks;
+mod inspect;
 mod listen;
+mod live;
 mod log;
 mod manual;
 mod publish;
@@ -96,6 +98,9 @@ enum Verb {
     /// Raise events of a source
     #[command(after_help = events::EXAMPLE)]
     Events(events::EventsArgs),
+    /// Make a callback address at a hub, and print every request that arrives there
+    #[command(after_help = inspect::EXAMPLE)]
+    Inspect(inspect::InspectArgs),
     /// Give out tokens of a hub, and take them back
     #[command(after_help = tokens::EXAMPLE)]
     Tokens(tokens::TokensArgs),
@@ -165,6 +170,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Verb::Subscriptions(args) => subscriptions::run(&args).await,
             Verb::Sources(args) => sources::run(&args).await,
             Verb::Events(args) => events::run(&args).await,
+            Verb::Inspect(args) => inspect::run(&args).await,
             Verb::Tokens(args) => tokens::run(&args).await,
             Verb::Hooks(args) => hooks::run(&args).await,
             Verb::Deliveries(args) => deliveries::run(&args).await,

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::client::{self, Answer, Client};
 use super::exit::Failure;
+use super::live::Events;
 use super::say;
 
 /// What stands above the rows of a table.
@@ -40,7 +41,7 @@ pub struct RemoteArgs {
     token: Option<String>,
     /// Print the hub's JSON, for programs
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// A hub that can be asked.
@@ -131,15 +132,23 @@ impl<'a> Remote<'a> {
             .client
             .send(method, url, headers, token, content)
             .await?;
-        if answer.status.as_u16() == 401 && token.is_none() {
-            let words = format!("{url} wants a token; give one with --token or in FANFARE_TOKEN");
-            bail!(Failure::refused(answer.status, words));
-        }
-        if !answer.status.is_success() {
-            let words = format!("{url} refused: {}", reason(&answer));
-            bail!(Failure::refused(answer.status, words));
-        }
+        self.accepted(&answer)?;
         Ok(answer.body)
+    }
+
+    /// Follows what the hub tells as it happens.
+    ///
+    /// # Errors
+    /// As `ask`.
+    pub async fn follow(&self, path: &str) -> anyhow::Result<Events> {
+        let url = self.at(path)?;
+        let response = self.client.open(&url, self.token()).await?;
+        if !response.status().is_success() {
+            // It is told why in an answer of the usual length.
+            let answer = self.client.get(&url, self.token()).await?;
+            self.accepted(&answer)?;
+        }
+        Ok(Events::of(response))
     }
 
     /// All items of a list, page after page; `path` may have a query.
@@ -236,6 +245,20 @@ impl<'a> Remote<'a> {
             false => client::printable(&in_words()),
         };
         Ok(say(&text)?)
+    }
+
+    /// Lets an answer pass that is a success.
+    fn accepted(&self, answer: &Answer) -> anyhow::Result<()> {
+        let url = &answer.url;
+        if answer.status.as_u16() == 401 && self.token().is_none() {
+            let words = format!("{url} wants a token; give one with --token or in FANFARE_TOKEN");
+            bail!(Failure::refused(answer.status, words));
+        }
+        if !answer.status.is_success() {
+            let words = format!("{url} refused: {}", reason(answer));
+            bail!(Failure::refused(answer.status, words));
+        }
+        Ok(())
     }
 
     fn at(&self, path: &str) -> anyhow::Result<Url> {

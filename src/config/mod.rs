@@ -29,8 +29,8 @@ pub use self::{
 use crate::{
     domain::notation,
     flow::settings::{
-        CompatSettings, DeliverySettings, FetchSettings, HookSettings, RetentionSettings,
-        SubscriptionSettings,
+        CompatSettings, DeliverySettings, FetchSettings, HookSettings, InspectorSettings,
+        RetentionSettings, SubscriptionSettings,
     },
     net::settings::NetworkSettings,
     store::settings::StoreSettings,
@@ -72,6 +72,8 @@ pub struct Config {
     pub compat: CompatSettings,
     /// `[retention]`.
     pub retention: RetentionSettings,
+    /// `[inspector]`.
+    pub inspector: InspectorSettings,
     /// `[log]`.
     pub log: LogSettings,
     /// `[telemetry]`.
@@ -98,6 +100,7 @@ impl Default for Config {
             store: StoreSettings::default(),
             compat: CompatSettings::default(),
             retention: RetentionSettings::default(),
+            inspector: InspectorSettings::default(),
             log: LogSettings::default(),
             telemetry: TelemetrySettings::default(),
             sources: Vec::new(),

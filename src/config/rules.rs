@@ -64,6 +64,7 @@ impl Rules<'_> {
             ("hooks.keep_deliveries", config.hooks.keep_deliveries),
             ("limits.header_timeout", config.limits.header_timeout),
             ("limits.body_timeout", config.limits.body_timeout),
+            ("inspector.keep", config.inspector.keep),
         ] {
             self.at_least(key, duration, Duration::from_millis(1), "1ms");
         }
@@ -92,6 +93,10 @@ impl Rules<'_> {
             ("limits.url_bytes", config.limits.url_bytes),
             ("limits.pings_per_request", config.limits.pings_per_request),
             ("limits.connections", config.limits.connections),
+            (
+                "inspector.requests_per_bin",
+                config.inspector.requests_per_bin,
+            ),
         ] {
             self.at_least(key, count, 1, "1");
         }
@@ -110,6 +115,8 @@ impl Rules<'_> {
             ("limits.publication_body", config.limits.publication_body),
             ("limits.event_body", config.limits.event_body),
             ("store.cache", config.store.cache),
+            ("inspector.bytes_per_bin", config.inspector.bytes_per_bin),
+            ("inspector.body", config.inspector.body),
         ] {
             self.at_least(key, size, 1, "1B");
         }
@@ -156,6 +163,10 @@ impl Rules<'_> {
         self.ordered(
             ("delivery.give_up_after", config.delivery.give_up_after),
             ("retention.publications", config.retention.publications),
+        );
+        self.ordered(
+            ("inspector.body", config.inspector.body),
+            ("inspector.bytes_per_bin", config.inspector.bytes_per_bin),
         );
         // A repeat is answered with the receipt of the first.
         self.ordered(

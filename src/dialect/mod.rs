@@ -29,6 +29,7 @@ mod signature;
 pub mod socialgateway;
 pub mod standard;
 pub mod template;
+pub mod verdict;
 mod view;
 pub mod websub;
 

@@ -8,20 +8,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use hyper::header::{HeaderMap, HeaderName};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use sha2::Sha256;
 use subtle::ConstantTimeEq as _;
 
 use super::signature::Verdict;
 use super::value;
+use super::verdict::Worth;
 use crate::domain::value::{Secret, Timestamp};
 
 /// The message: the same on every repeat.
 pub(super) const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+pub(super) const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Before a secret that is written in base64.
 const SECRET_PREFIX: &str = "whsec_";
+/// Before a public key.
+const PUBLIC_PREFIX: &str = "whpk_";
 /// How far the clock of a sender may be from ours.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
@@ -54,22 +57,72 @@ pub(super) fn check(headers: &HeaderMap, secret: &Secret, body: &[u8], now: Time
     else {
         return Verdict::Missing;
     };
-    let at = Timestamp(seconds.parse::<u64>().unwrap_or(0).saturating_mul(1000));
-    let is_near = now.since(at).max(at.since(now)) <= TOLERANCE;
     let expected = v1(secret, id, seconds, body);
     let is_right = given
         .split(' ')
         .any(|given| expected.as_bytes().ct_eq(given.as_bytes()).into());
-    match is_near && is_right {
+    match is_near(seconds, now) && is_right {
         true => Verdict::Right,
         false => Verdict::Wrong,
     }
 }
 
+/// Each signature of a request that came at a time: its version, and what it is worth under a secret, or under a public key.
+pub(super) fn each(
+    headers: &HeaderMap,
+    body: &[u8],
+    secret: &Secret,
+    at: Timestamp,
+) -> Vec<(String, Worth)> {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(given) = text(SIGNATURE) else {
+        return Vec::new();
+    };
+    let (id, seconds) = (text(ID), text(TIMESTAMP));
+    let public = secret.expose().strip_prefix(PUBLIC_PREFIX);
+    let public = public.and_then(|encoded| BASE64.decode(encoded).ok());
+    let each = given.split(' ').filter(|given| !given.is_empty());
+    each.map(|given| {
+        let (version, encoded) = given.split_once(',').unwrap_or(("?", ""));
+        let (Some(id), Some(seconds)) = (id, seconds) else {
+            return (version.to_owned(), Worth::Wrong);
+        };
+        let is_right = match (version, &public) {
+            ("v1", None) => v1(secret, id, seconds, body)
+                .as_bytes()
+                .ct_eq(given.as_bytes())
+                .into(),
+            ("v1a", Some(key)) => {
+                let signed = [id.as_bytes(), b".", seconds.as_bytes(), b".", body].concat();
+                let signature = BASE64.decode(encoded).unwrap_or_default();
+                let key = UnparsedPublicKey::new(&ED25519, key);
+                key.verify(&signed, &signature).is_ok()
+            }
+            ("v1" | "v1a", _) => return (version.to_owned(), Worth::Open),
+            _ => return (version.to_owned(), Worth::Wrong),
+        };
+        let worth = match is_right {
+            true if !is_near(seconds, at) => Worth::Late,
+            is_right => Worth::of(is_right),
+        };
+        (version.to_owned(), worth)
+    })
+    .collect()
+}
+
 /// The public key that belongs to a private one, as receivers are given it: `whpk_` and base64.
 pub fn public_key(key: &[u8; 32]) -> Option<String> {
     let pair = Ed25519KeyPair::from_seed_unchecked(key).ok()?;
-    Some(format!("whpk_{}", BASE64.encode(pair.public_key())))
+    Some(format!(
+        "{PUBLIC_PREFIX}{}",
+        BASE64.encode(pair.public_key())
+    ))
+}
+
+/// Whether the time in a request is near ours.
+fn is_near(seconds: &str, now: Timestamp) -> bool {
+    let at = Timestamp(seconds.parse::<u64>().unwrap_or(0).saturating_mul(1000));
+    now.since(at).max(at.since(now)) <= TOLERANCE
 }
 
 fn v1(secret: &Secret, id: &str, seconds: &str, body: &[u8]) -> String {

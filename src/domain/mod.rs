@@ -10,6 +10,7 @@ pub mod job;
 pub mod json;
 pub mod link;
 pub mod notation;
+pub mod proof;
 pub mod publication;
 pub mod receipt;
 pub mod replay;

@@ -1,5 +1,5 @@
-//! The settings of `[subscriptions]`, `[delivery]`, `[hooks]`, `[fetch]`, `[compat]` and `[retention]`: how the flow
-//! waits, retries, limits itself and forgets.
+//! The settings of `[subscriptions]`, `[delivery]`, `[hooks]`, `[fetch]`, `[compat]`, `[retention]` and `[inspector]`:
+//! how the flow waits, retries, limits itself and forgets.
 
 use std::time::Duration;
 
@@ -279,6 +279,37 @@ impl Default for RetentionSettings {
         Self {
             publications: 7 * DAY,
             publications_size: 0,
+        }
+    }
+}
+
+/// `[inspector]`: callback addresses that show what arrives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InspectorSettings {
+    /// Addresses that there may be at once; 0 has none.
+    pub bins: usize,
+    /// Requests that are kept for each; beyond it the oldest go.
+    pub requests_per_bin: usize,
+    /// Bytes that are kept for each; beyond it the oldest requests go.
+    #[serde(with = "notation::size")]
+    pub bytes_per_bin: usize,
+    /// The most of a body that is kept, in bytes.
+    #[serde(with = "notation::size")]
+    pub body: usize,
+    /// How long an address lasts that nobody looks at.
+    #[serde(with = "notation::duration")]
+    pub keep: Duration,
+}
+
+impl Default for InspectorSettings {
+    fn default() -> Self {
+        Self {
+            bins: 50,
+            requests_per_bin: 100,
+            bytes_per_bin: 1 << 20,
+            body: 128 << 10,
+            keep: HOUR,
         }
     }
 }

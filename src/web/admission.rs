@@ -45,9 +45,13 @@ impl Admission {
         let Some(rate) = &self.rate else {
             return Ok(());
         };
-        let client = network_of(client(call.peer, &call.headers, &self.trusted_proxies));
-        rate.check_key(&client)
+        rate.check_key(&network_of(self.client(call)))
             .map_err(|not_until| Problem::TooMany(not_until.wait_time_from(self.clock.now())))
+    }
+
+    /// Who a request comes from.
+    pub fn client(&self, call: &Call) -> IpAddr {
+        client(call.peer, &call.headers, &self.trusted_proxies)
     }
 
     /// Forgets clients that have all their requests left again, from time to time.

@@ -69,6 +69,25 @@ impl Call {
             Err(_) => Err(Problem::Slow(deadline)),
         }
     }
+
+    /// Reads the body up to `cap` bytes and keeps its beginning, `kept` bytes at most; and says how long it is.
+    ///
+    /// # Errors
+    /// As `read_body`.
+    pub async fn read_beginning(
+        &mut self,
+        kept: usize,
+        cap: usize,
+        limits: &LimitSettings,
+    ) -> Result<(Bytes, usize), Problem> {
+        let whole = self.read_body(cap, limits).await?;
+        let size = whole.len();
+        match size > kept {
+            // A part of the whole would keep the whole in memory.
+            true => Ok((Bytes::copy_from_slice(&whole[..kept]), size)),
+            false => Ok((whole, size)),
+        }
+    }
 }
 
 /// Takes a request apart.

@@ -111,6 +111,8 @@ mod tests {
 
     use super::*;
     use crate::flow::backups::Backups;
+    use crate::flow::inspector::Inspector;
+    use crate::flow::settings::InspectorSettings;
     use crate::flow::tests::hub;
     use crate::web::settings::LimitSettings;
     use crate::web::stream::Streams;
@@ -136,6 +138,11 @@ mod tests {
         let backups = Backups::new(folder.path().join("backups"), Vec::new(), store, hub.clock);
         let site = Site::new(
             Web {
+                inspector: Inspector::new(
+                    InspectorSettings::default(),
+                    hub.clock,
+                    CancellationToken::new(),
+                ),
                 hub: Arc::clone(&hub),
                 backups: Arc::new(backups.expect("a place for backups")),
                 log: Arc::new(Silent),

@@ -23,6 +23,8 @@ mod hooks;
 mod hosted;
 mod hub;
 mod inbox;
+mod inspect;
+mod inspector;
 mod live;
 mod log;
 mod may;
@@ -43,6 +45,7 @@ mod serve;
 pub mod settings;
 mod sources;
 mod stream;
+mod subscription;
 mod tokens;
 
 use std::sync::Arc;
@@ -62,6 +65,7 @@ use self::problem::Problem;
 use self::route::Route;
 use self::settings::LimitSettings;
 use self::stream::Streams;
+use self::subscription::Counter;
 use self::tokens::Keyring;
 pub use self::{
     log::Log,
@@ -72,6 +76,8 @@ use crate::domain::trace::TraceParent;
 use crate::domain::value::{PublicationId, Timestamp};
 use crate::flow::Hub;
 use crate::flow::backups::Backups;
+use crate::flow::inspector::Inspector;
+use crate::flow::self_service::SelfService;
 use crate::flow::traces;
 
 /// A reply before it goes out.
@@ -102,6 +108,8 @@ pub struct Web {
     pub backups: Arc<Backups>,
     /// Its log.
     pub log: Arc<dyn Log>,
+    /// Callback addresses that show what arrives.
+    pub inspector: Inspector,
     /// How much of a request is accepted.
     pub limits: LimitSettings,
     /// Who may do what.
@@ -117,6 +125,8 @@ struct Site {
     hub: Arc<Hub>,
     backups: Arc<Backups>,
     log: Arc<dyn Log>,
+    inspector: Arc<Inspector>,
+    counter: Counter,
     limits: LimitSettings,
     tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -135,7 +145,9 @@ impl Site {
             readiness: Readiness::default(),
             started_at: web.hub.clock.now(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
+            counter: Counter::new(SelfService::new(Arc::clone(&web.hub))),
             hub: web.hub,
+            inspector: Arc::new(web.inspector),
             settings: web.settings,
             backups: web.backups,
             log: web.log,
@@ -166,6 +178,10 @@ async fn reply(site: Arc<Site>, route: Route, call: Call) -> Result<Reply, Probl
     desk::session::check(&call, &site.hub.url)?;
     match (route, call.method.as_str()) {
         (Route::Watch, "GET") => live::watch(&site, &call).map(Reply::Stream),
+        (Route::Follow(id), "GET") => {
+            let stream = inspector::follow::open(&site, &call, &id).await;
+            stream.map(Reply::Stream)
+        }
         (route, _) => handle(&site, route, call).await.map(Reply::Whole),
     }
 }
@@ -209,6 +225,12 @@ async fn handle(site: &Site, route: Route, call: Call) -> Result<Answer, Problem
         (Route::Repositories, _) => Ok(repos::handle(site, call).await),
         (Route::Pleroma, _) => pleroma::handle(site, call).await,
         (Route::Hooks, _) => hooks::handle(site, call).await,
+        (Route::Inspector, _) => inspector::handle(site, call).await,
+        (Route::Follow(_), _) => Err(Problem::Method("GET")),
+        (Route::Inspect(id), _) => inspect::receive(site, call, &id).await,
+        (Route::SelfService, "GET" | "HEAD") => subscription::form(site, &call).await,
+        (Route::SelfService, "POST") => subscription::post(site, call).await,
+        (Route::SelfService, _) => Err(Problem::Method("GET, HEAD, POST")),
         (Route::Replay(id), "GET" | "HEAD") => hooks::replays::show(site, &call, &id).await,
         (Route::Replay(id), "DELETE") => hooks::replays::stop(site, &call, &id).await,
         (Route::Replay(_), _) => Err(Problem::Method("GET, HEAD, DELETE")),
@@ -273,8 +295,9 @@ fn traceparent(site: &Site, call: &Call) -> Option<TraceParent> {
 /// Handles a request on a task of its own, and dresses what came of it.
 async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call) -> Reply {
     let (method, path) = (call.method.clone(), call.path.clone());
-    let is_for_programs =
-        path.starts_with("/api/") || matches!(route, Route::Event { .. } | Route::Inbox(_));
+    let is_for_programs = path.starts_with("/api/")
+        || matches!(route, Route::Event { .. } | Route::Inbox(_))
+        || matches!(route, Route::SelfService) && subscription::prefers_json(&call.headers);
     let from = traceparent(&site, &call);
     let handled = tracker
         .spawn(async move { traces::within(from, reply(site, route, call)).await })

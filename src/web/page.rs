@@ -13,15 +13,17 @@ use super::problem::{Problem, typed};
 use super::{Answer, Site};
 
 /// The page's style; it stands within the page, which loads nothing.
-const STYLE: &str = include_str!("../../static/hub.css");
+pub const STYLE: &str = include_str!("../../static/hub.css");
 
-/// Lets the browser use that style and nothing else: no script, no image, no frame, no form.
-static POLICY: LazyLock<String> = LazyLock::new(|| {
+static POLICY: LazyLock<String> = LazyLock::new(|| policy("'none'"));
+
+/// Lets the browser use that style and nothing else: no script, no image, no frame, and forms only to where it is said.
+pub fn policy(form_action: &str) -> String {
     let digest = STANDARD.encode(Sha256::digest(STYLE));
     format!(
-        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
     )
-});
+}
 
 #[derive(Template)]
 #[template(path = "hub.html")]

@@ -48,6 +48,9 @@ pub enum Problem {
     /// 409: something else stands in the way.
     #[error("{0}")]
     Conflict(String),
+    /// 410: it was there, or it never was.
+    #[error("{0}")]
+    Gone(String),
     /// 413; holds the cap.
     #[error("the body is too large; this hub takes up to {0} bytes here")]
     TooLarge(usize),
@@ -85,6 +88,7 @@ impl Problem {
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Unconfirmed(_) | Self::Conflict(_) => StatusCode::CONFLICT,
+            Self::Gone(_) => StatusCode::GONE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Hook(_) => StatusCode::UNPROCESSABLE_ENTITY,

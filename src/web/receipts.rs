@@ -203,12 +203,27 @@ impl From<Missing> for MissingView {
 /// A request to a callback: with the status and the beginning of its answer, or with why there was none.
 #[derive(Default, Serialize)]
 pub struct AttemptView {
-    at: String,
-    millis: u64,
+    /// When it was made.
+    pub at: String,
+    /// How long it took.
+    pub millis: u64,
     status: Option<u16>,
     failure: Option<Failure>,
     detail: Option<String>,
     excerpt: Option<String>,
+}
+
+impl AttemptView {
+    /// What came of it.
+    pub fn in_words(&self) -> String {
+        match (self.status, &self.excerpt, &self.detail) {
+            (Some(status), Some(excerpt), _) if !excerpt.is_empty() => {
+                format!("{status}: {}", shown(excerpt))
+            }
+            (Some(status), ..) => status.to_string(),
+            (None, _, detail) => detail.clone().unwrap_or_default(),
+        }
+    }
 }
 
 impl From<Attempt> for AttemptView {

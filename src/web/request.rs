@@ -75,6 +75,18 @@ pub fn read_topic(name: &str, text: &str, limits: &LimitSettings) -> Result<Topi
     read_url(name, text, limits, TopicUrl::parse)
 }
 
+/// A callback's URL, from wherever it came.
+///
+/// # Errors
+/// [`Problem::Invalid`].
+pub fn read_callback(
+    name: &str,
+    text: &str,
+    limits: &LimitSettings,
+) -> Result<CallbackUrl, Problem> {
+    read_url(name, text, limits, CallbackUrl::parse)
+}
+
 fn read_subscription(
     mode: Mode,
     fields: &Fields,
@@ -84,7 +96,7 @@ fn read_subscription(
     let topic = required(fields, "hub.topic", "https://example.org/feed")?;
     let topic = read_topic("hub.topic", topic, limits)?;
     let callback = required(fields, "hub.callback", "https://you.example/callback")?;
-    let callback = read_url("hub.callback", callback, limits, CallbackUrl::parse)?;
+    let callback = read_callback("hub.callback", callback, limits)?;
     let verify_token = read_verify_token(fields, limits)?;
     // What only a subscription needs does not stand in the way of ending one (HUB-06).
     let (secret, lease_seconds, method) = match mode {

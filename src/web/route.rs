@@ -33,6 +33,10 @@ pub enum Route {
     Source(String),
     Tokens,
     Token(String),
+    Inspector,
+    Follow(String),
+    Inspect(String),
+    SelfService,
     Session,
     Backups,
     Backup(String),
@@ -81,6 +85,10 @@ pub fn route() -> BoxedFilter<(Route,)> {
         api(),
         warp::path!("admin").map(|| Route::Page).boxed(),
         warp::path!("admin" / ..).map(|| Route::PageFile).boxed(),
+        warp::path!("inspect" / String).map(Route::Inspect).boxed(),
+        warp::path!("subscription")
+            .map(|| Route::SelfService)
+            .boxed(),
         warp::path!("livez").map(|| Route::Live).boxed(),
         warp::path!("readyz").map(|| Route::Ready).boxed(),
         warp::path!("metrics").map(|| Route::Metrics).boxed(),
@@ -143,6 +151,12 @@ fn api() -> BoxedFilter<(Route,)> {
         warp::path!("backups" / String).map(Route::Backup).boxed(),
         warp::path!("erasures").map(|| Route::Erasures).boxed(),
         warp::path!("log").map(|| Route::Log).boxed(),
+        warp::path!("inspector" / String / "live")
+            .map(Route::Follow)
+            .boxed(),
+        warp::path!("inspector" / ..)
+            .map(|| Route::Inspector)
+            .boxed(),
         warp::path!("session").map(|| Route::Session).boxed(),
         warp::path!("live").map(|| Route::Watch).boxed(),
         warp::path!("history").map(|| Route::History).boxed(),

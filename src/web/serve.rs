@@ -36,6 +36,8 @@ pub async fn serve(listener: TcpListener, web: Web, tracker: TaskTracker, stop: 
     let pruning = Arc::clone(&site);
     let until = stop.clone();
     tracker.spawn(async move { pruning.admission.prune_until(until).await });
+    let inspector = Arc::clone(&site.inspector);
+    tracker.spawn(async move { inspector.tidy_regularly().await });
 
     let connection = Connection {
         routes: routes(Arc::clone(&site), tracker.clone()),

@@ -7,6 +7,7 @@ mod check;
 mod discover;
 mod erase;
 mod hooks;
+mod inspect;
 mod keeping;
 mod listen;
 mod log;

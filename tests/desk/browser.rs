@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::installed::installed;
 use crate::scene::{self, admin};
-use crate::support::{ADMIN, Hub};
+use crate::support::{ADMIN, Hub, Reply, Server, Subscriber, TOPIC};
 
 /// Walks over a hub's page, signed in with a token; the walk is told of the scene.
 pub async fn walk(hub: &Hub, name: &str, token: &str, scene: &Value) {
@@ -84,4 +84,40 @@ async fn publications_tell_who_has_not_got_them() {
 async fn settings_are_shown_and_tokens_made_and_revoked() {
     let hub = Hub::start().await;
     walk(&hub, "settings", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_kept() {
+    let (hub, account) = scene::social().await;
+    let thanks = Reply::ok("thanks");
+    let receiver = Server::start_on([127, 0, 0, 1].into(), move |_| thanks.clone()).await;
+    let scene = json!({ "receiver": receiver.url(""), "account": account });
+    walk(&hub, "webhooks", ADMIN, &scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_are_declared_and_tried() {
+    let (hub, _) = scene::social().await;
+    walk(&hub, "sources", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inspector_shows_what_arrives() {
+    let hub = Hub::start().await;
+    walk(&hub, "inspector", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_looks_after_its_own() {
+    let hub = Hub::with(&[("delivery.retry", "1h")]).await;
+    let subscriber = Subscriber::start().await;
+    let callback = subscriber.callback("/cb");
+    let secret = "a secret of the subscriber";
+    let subscribing = hub.subscribe(TOPIC, callback.url());
+    subscribing.secret(secret).active().await;
+    callback.always(Reply::status(503).body("come back later"));
+    hub.push(TOPIC, "text/plain", b"news").await.expect(202);
+    callback.delivery(1).await;
+    let scene = json!({ "topic": TOPIC, "callback": callback.url(), "secret": secret });
+    walk(&hub, "subscription", ADMIN, &scene).await;
 }

@@ -92,3 +92,19 @@ pub async fn admin(hub: &Hub, method: &str, path: &str, body: &Value) -> Respons
     };
     hub.request(method, path, &headers, body.as_bytes()).await
 }
+
+/// A hub with a source that speaks as Mastodon, and a payload of its event `account.created`.
+pub async fn social() -> (Hub, String) {
+    let hub = Hub::start().await;
+    let source = serde_json::json!({ "dialect": "mastodon" });
+    admin(&hub, "PUT", "/api/v1/sources/social", &source)
+        .await
+        .expect(201);
+    let wish = serde_json::json!({
+        "source": "social", "url": "https://receiver.example/", "events": ["account.created"], "dialect": "websub",
+    });
+    let preview = admin(&hub, "POST", "/api/v1/hooks/preview", &wish).await;
+    let preview = preview.expect(200).json();
+    let payload = preview["request"]["body"].as_str().expect("a body");
+    (hub, payload.to_owned())
+}

@@ -12,9 +12,21 @@ use serde_json::Value;
 /// A method and a path.
 type Route = (String, String);
 
+/// The methods of OpenAPI, but for those that go with another one.
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// What takes any method.
+const ANY: [&str; 1] = ["Inspect"];
+
 /// The routes that `web/mod.rs` leaves to another table: its file, its function, and where it begins.
-const TABLES: [(&str, &str, &str, &[&str]); 4] = [
+const TABLES: [(&str, &str, &str, &[&str]); 5] = [
     ("Hooks", "hooks/mod.rs", "handle", &["/api/v1/hooks"]),
+    (
+        "Inspector",
+        "inspector/mod.rs",
+        "handle",
+        &["/api/v1/inspector"],
+    ),
     (
         "Pleroma",
         "pleroma.rs",
@@ -56,9 +68,9 @@ fn told() -> BTreeSet<Route> {
                 .expect("what is referred to is there"),
             None => item,
         };
-        for method in ["get", "post", "put", "patch", "delete"] {
-            if item.get(method).is_some() {
-                routes.insert((method.to_uppercase(), shape(path)));
+        for method in METHODS {
+            if item.get(method.to_lowercase()).is_some() {
+                routes.insert((method.to_owned(), shape(path)));
             }
         }
     }
@@ -77,9 +89,12 @@ fn served() -> BTreeSet<Route> {
             continue;
         };
         let name: String = name.chars().take_while(|c| c.is_alphanumeric()).collect();
-        let methods = methods(&pattern);
+        let methods = match ANY.contains(&name.as_str()) {
+            true => METHODS.map(str::to_owned).to_vec(),
+            false => methods(&pattern),
+        };
         let is_left = pattern.trim_end().ends_with("_") && !names_methods(&source, &name);
-        if is_left && name != "Nowhere" {
+        if is_left && methods.is_empty() && name != "Nowhere" {
             left.insert(name.clone());
         }
         for path in paths.get(&name).into_iter().flatten() {
@@ -185,7 +200,7 @@ fn names_methods(source: &str, name: &str) -> bool {
     tables.iter().flatten().any(|(pattern, _)| {
         let after = pattern.strip_prefix(&start);
         after.is_some_and(|after| !after.starts_with(char::is_alphanumeric))
-            && !methods(pattern).is_empty()
+            && !methods(&pattern).is_empty()
     })
 }
 

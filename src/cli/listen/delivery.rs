@@ -8,12 +8,10 @@ use hyper::header::{CONTENT_TYPE, LINK};
 use serde_json::{Map, Value, json};
 
 use crate::cli::client::{clipped, printable};
+use crate::dialect::verdict::{Finding, Verdict, Worth, signatures};
 use crate::domain::link::{self, Link};
-use crate::domain::signature;
 use crate::domain::value::{Secret, Timestamp, TopicUrl};
 
-/// The headers that may carry a signature; who sends both means both.
-const SIGNATURES: [&str; 2] = ["x-hub-signature", "x-hub-signature-256"];
 /// The delivery's id, when the hub is a Fanfare.
 const DELIVERY_ID: &str = "x-fanfare-delivery";
 /// How much of a body a person is shown.
@@ -26,17 +24,7 @@ pub struct Delivery {
     topic: TopicUrl,
     headers: HeaderMap,
     body: Bytes,
-    signature: Signature,
-}
-
-/// What the signatures say.
-enum Signature {
-    /// All are right: the methods.
-    Verified(Vec<String>),
-    /// One is wrong, so it does not come from the hub, or it was changed on the way.
-    Wrong,
-    /// There is none, although the hub knows the secret.
-    Missing,
+    signatures: Vec<Finding>,
 }
 
 impl Delivery {
@@ -51,7 +39,7 @@ impl Delivery {
         Self {
             at,
             topic,
-            signature: Signature::check(&headers, &body, secret),
+            signatures: signatures(&headers, &body, secret, at),
             headers,
             body,
         }
@@ -66,7 +54,7 @@ impl Delivery {
         let (at, size) = (self.at, self.body.len());
         let mut text = format!(
             "{at}  {kind}  {size} bytes  {}\n",
-            self.signature.in_words()
+            verdict_in_words(&self.signatures)
         );
         for Link { target, rels, .. } in self.links() {
             text += &format!(
@@ -99,7 +87,7 @@ impl Delivery {
             "topic": self.topic.as_str(),
             "content_type": self.header(CONTENT_TYPE.as_str()),
             "size": self.body.len(),
-            "signature": self.signature.name(),
+            "signature": Verdict::of(&self.signatures).name(),
             "links": links,
             "delivery_id": self.header(DELIVERY_ID),
             "headers": headers,
@@ -131,49 +119,21 @@ impl Delivery {
     }
 }
 
-impl Signature {
-    fn check(headers: &HeaderMap, body: &[u8], secret: &Secret) -> Self {
-        let given: Vec<_> = SIGNATURES
-            .iter()
-            .flat_map(|name| headers.get_all(*name))
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
-        if given.is_empty() {
-            return Self::Missing;
+/// What the signatures say, in words.
+pub fn verdict_in_words(signatures: &[Finding]) -> String {
+    match Verdict::of(signatures) {
+        Verdict::Verified => {
+            let right = signatures.iter().filter(|it| it.worth == Worth::Right);
+            let schemes: Vec<_> = right.map(|it| it.scheme.as_str()).collect();
+            format!("signature verified ({})", schemes.join(", "))
         }
-        if !given
-            .iter()
-            .all(|value| signature::verify(value, secret, body))
-        {
-            return Self::Wrong;
-        }
-        let methods = given.iter().filter_map(|value| value.split_once('='));
-        Self::Verified(
-            methods
-                .map(|(method, _)| method.trim().to_owned())
-                .collect(),
-        )
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Verified(_) => "verified",
-            Self::Wrong => "wrong",
-            Self::Missing => "none",
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match self {
-            Self::Verified(methods) => format!("signature verified ({})", methods.join(", ")),
-            Self::Wrong => "signature WRONG: not from the hub, or changed on the way".to_owned(),
-            Self::Missing => "signature none".to_owned(),
-        }
+        Verdict::Wrong => "signature WRONG: not from the hub, or changed on the way".to_owned(),
+        Verdict::Missing => "signature none".to_owned(),
     }
 }
 
 /// A body for a terminal: its first lines, if it is text.
-fn shown(body: &[u8]) -> String {
+pub fn shown(body: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(body) else {
         return "(not UTF-8 text; --json prints it in base64)".to_owned();
     };

@@ -1,0 +1,22 @@
+// A subscriber looks at its own subscription, with no token and, in the end, with no script.
+
+import assert from "node:assert/strict";
+
+export const signedOut = true;
+
+export default async ({ page, scene, shot }) => {
+  const hub = process.env.FANFARE_URL;
+  await page.goto(`${hub}subscription?topic=${encodeURIComponent(scene.topic)}&callback=${encodeURIComponent(scene.callback)}`);
+  await page.getByRole("heading", { name: "Your subscription" }).waitFor();
+  assert.equal(await page.getByLabel("Topic").inputValue(), scene.topic);
+  await shot("subscription-form");
+  await page.getByLabel("The subscription's secret").fill(scene.secret);
+  await page.getByRole("button", { name: "Show it" }).click();
+  await page.getByText("the last attempts have failed").waitFor();
+  await page.getByText("503: come back later").waitFor();
+  await shot("subscription");
+  await page.getByRole("button", { name: "Try what waits now" }).click();
+  await page.getByText("What waits is tried now.").waitFor();
+  await page.getByRole("button", { name: "Send it once more" }).click();
+  await page.getByText(/come first; resume/).waitFor();
+};
