@@ -46,7 +46,8 @@ pub mod memory;
 
 use self::archive::Contents;
 pub use self::hooks::{HookChange, HookStore};
-pub use self::sled::{SledStore, StoreOptions};
+pub use self::settings::StoreOptions;
+pub use self::sled::SledStore;
 pub use self::target::{Recipient, Subscriber, Target};
 
 use crate::domain::attempt::Attempt;

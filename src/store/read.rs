@@ -144,6 +144,14 @@ impl View<'_> {
         Ok(receipt)
     }
 
+    /// A page of receipts, each as [`Self::with_checkpoint`] has it.
+    pub fn receipts(&self, from: Start, limit: usize) -> Result<Vec<Receipt>> {
+        let group = Group::Receipts;
+        let page = self.page(&Span { group, from, limit })?;
+        let page = page.into_iter();
+        page.map(|receipt| self.with_checkpoint(receipt)).collect()
+    }
+
     /// A page of subscriptions with the keys that they stand under.
     pub fn subscribers(&self, span: &Span) -> Result<Vec<Subscriber>> {
         self.walk(span, |key, value| {

@@ -1,7 +1,8 @@
-//! The settings of `[store]`: which engine keeps the data, and how much memory it may use.
+//! The settings of `[store]`: which engine keeps the data, how much memory it may use; and what a store in a folder is opened with.
 
 use serde::{Deserialize, Serialize};
 
+use super::BacklogLimits;
 use crate::domain::notation;
 
 /// `[store]`.
@@ -14,6 +15,15 @@ pub struct StoreSettings {
     /// Memory for the engine's page cache, in bytes.
     #[serde(with = "notation::size")]
     pub cache: usize,
+}
+
+/// How a store in a folder works.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreOptions {
+    /// How much of the data is kept in memory, in bytes; the process needs about twice as much.
+    pub cache_bytes: u64,
+    /// How much may wait for one target.
+    pub backlog: BacklogLimits,
 }
 
 /// The stores that there are.

@@ -19,8 +19,9 @@ use super::quarantine::Quarantine;
 use super::read::{Span, Start, View};
 use super::recent::FEW;
 use super::record::Record;
+use super::settings::StoreOptions;
 use super::writer::{QUEUE, Request, Work, Writer};
-use super::{BacklogLimits, Change, Result, Store, StoreError, Subscriber, Target, Waiting};
+use super::{Change, Result, Store, StoreError, Subscriber, Target, Waiting};
 use crate::domain::hook::{Hook, HookId};
 use crate::domain::job::{Job, JobId};
 use crate::domain::publication::Publication;
@@ -31,15 +32,6 @@ use crate::domain::value::{CallbackId, PublicationId, TargetId, TopicId};
 
 /// Pages up to this many rows are read where they are asked for; longer ones on a thread that may block.
 const SHORT_PAGE: usize = FEW;
-
-/// How the store works.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreOptions {
-    /// How much of the data is kept in memory, in bytes; the process needs about twice as much.
-    pub cache_bytes: u64,
-    /// How much may wait for one target.
-    pub backlog: BacklogLimits,
-}
 
 /// See the module.
 pub struct SledStore {
@@ -147,16 +139,6 @@ impl SledStore {
             let hook = view.hook(id)?.map(Arc::new);
             hook.iter().for_each(|hook| view.recent.keep_hook(hook));
             Ok(hook)
-        })
-        .await
-    }
-
-    async fn receipts_from(&self, from: Start, limit: usize) -> Result<Vec<Receipt>> {
-        let group = Group::Receipts;
-        let span = Span { group, from, limit };
-        self.read_page(limit, move |view| {
-            let page = view.page(&span)?.into_iter();
-            page.map(|receipt| view.with_checkpoint(receipt)).collect()
         })
         .await
     }
@@ -299,7 +281,8 @@ impl Store for SledStore {
 
     async fn receipts(&self, after: Option<PublicationId>, limit: usize) -> Result<Vec<Receipt>> {
         let from = Start::After(after.map(Key::Receipt));
-        self.receipts_from(from, limit).await
+        self.read_page(limit, move |view| view.receipts(from, limit))
+            .await
     }
 
     async fn receipts_before(
@@ -308,7 +291,8 @@ impl Store for SledStore {
         limit: usize,
     ) -> Result<Vec<Receipt>> {
         let from = Start::Before(before.map(Key::Receipt));
-        self.receipts_from(from, limit).await
+        self.read_page(limit, move |view| view.receipts(from, limit))
+            .await
     }
 
     async fn bundle(&self, id: PublicationId) -> Result<Option<Bundle>> {
