@@ -1,9 +1,9 @@
 //! Links lead somewhere. In: README and the pages of `docs`. Out: each relative link that does not.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::markdown::{anchors, links};
+use crate::pages::{pages, read};
 
 #[test]
 fn every_relative_link_leads_to_a_file_and_a_heading_that_is_there() {
@@ -47,27 +47,4 @@ fn the_index_has_a_line_for_every_page_and_readme_leads_to_it() {
     }
     let readme = links(&read(Path::new("README.md")));
     assert!(readme.contains(&"docs/README.md".to_owned()));
-}
-
-/// README, ARCHITECTURE, CHANGELOG, and every page below `docs`.
-fn pages() -> Vec<PathBuf> {
-    let mut pages = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md"]
-        .map(PathBuf::from)
-        .to_vec();
-    let mut folders = vec![PathBuf::from("docs")];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -1,6 +1,7 @@
 //! What the documentation says is so.
 //!
 //! - [`links`]: every relative link of README and `docs` leads to a file, and to a heading of it, that is there; the index has every page.
+//! - [`names`]: the verbs, flags and settings that the pages name are there.
 //! - [`receivers`]: the programs of `docs/receiving.md`, as written there, receive what the real hub sends. `tests/run` installs what
 //!   they are written in; without it these tests fail and say so.
 //!
@@ -20,5 +21,7 @@ mod support;
 
 mod links;
 mod markdown;
+mod names;
+mod pages;
 mod program;
 mod receivers;

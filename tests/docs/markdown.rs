@@ -46,21 +46,43 @@ pub fn anchors(page: &str) -> Vec<String> {
 /// Where the links and images of a page lead.
 #[track_caller]
 pub fn links(page: &str) -> Vec<String> {
+    let paragraphs = paragraphs(page).into_iter();
+    // What stands in backquotes is no link.
+    let prose = paragraphs.map(|parts| parts.into_iter().step_by(2).collect::<String>());
+    let targets = prose.flat_map(|prose| {
+        let rests = prose.split("](").skip(1);
+        let targets = rests.filter_map(|rest| rest.split_once(')'));
+        targets
+            .map(|(target, _)| target.to_owned())
+            .collect::<Vec<_>>()
+    });
+    targets.collect()
+}
+
+/// The code of a page: what stands in backquotes, and the fenced blocks.
+#[track_caller]
+pub fn code(page: &str) -> Vec<String> {
+    let paragraphs = paragraphs(page).into_iter();
+    let mut code: Vec<_> = paragraphs
+        .flat_map(|parts| parts.into_iter().skip(1).step_by(2))
+        .collect();
+    code.extend(page.split("```").skip(1).step_by(2).map(str::to_owned));
+    code
+}
+
+/// The paragraphs outside of fenced blocks, each cut at its backquotes: prose and code take turns.
+#[track_caller]
+fn paragraphs(page: &str) -> Vec<Vec<String>> {
     let text: String = lines(page)
         .filter(|(_, is_fenced)| !is_fenced)
         .map(|(line, _)| line)
         .collect();
-    let mut links = Vec::new();
-    for paragraph in text.split("\n\n") {
-        // What stands in backquotes is no link.
-        let parts: Vec<_> = paragraph.split('`').collect();
+    let cut = |paragraph: &str| -> Vec<String> {
+        let parts: Vec<_> = paragraph.split('`').map(str::to_owned).collect();
         assert!(parts.len() % 2 == 1, "a backquote too few: {paragraph}");
-        let prose: String = parts.into_iter().step_by(2).collect();
-        let targets = prose.split("](").skip(1);
-        let targets = targets.filter_map(|rest| rest.split_once(')'));
-        links.extend(targets.map(|(target, _)| target.to_owned()));
-    }
-    links
+        parts
+    };
+    text.split("\n\n").map(cut).collect()
 }
 
 /// What stands below a heading, up to the next of its level or above.
@@ -108,6 +130,7 @@ fn headings_links_and_blocks_are_found_and_fences_hide_them() {
     let page = "# A `b`: c-d!\n[x](y.md#z) `[n](no.md)`\n```sh\n# A b\n[n](no.md)\n```\n## E\n![e](f.png)\n## E\n";
     assert_eq!(anchors(page), ["a-b-c-d", "e", "e-1"]);
     assert_eq!(links(page), ["y.md#z", "f.png"]);
+    assert_eq!(code(page), ["b", "[n](no.md)", "sh\n# A b\n[n](no.md)\n"]);
     assert_eq!(section(page, "E"), "![e](f.png)\n");
     assert_eq!(
         block(section(page, "A `b`: c-d!"), "sh"),
