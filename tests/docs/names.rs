@@ -1,9 +1,9 @@
 //! What the pages tell people to type is there: the verbs and flags of `fanfare`, and the settings. In: the code in README and `docs`. Out:
-//! each name that the binary, or the table of settings, does not know.
+//! each name that the binary, or the table of settings, does not know; and each measured figure that README does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::markdown::code;
+use crate::markdown::{code, section};
 use crate::pages::{pages, read};
 use crate::support::hub::command;
 
@@ -52,6 +52,30 @@ fn every_setting_that_the_pages_name_is_one() {
     }
     assert!(count > 100, "only {count} settings: are they still read?");
     assert!(unknown.is_empty(), "{unknown:#?}");
+}
+
+#[test]
+fn the_figures_of_operating_are_those_of_readme() {
+    let (readme, operating) = (
+        read("README.md".as_ref()),
+        read("docs/operating.md".as_ref()),
+    );
+    let measured = section(&readme, "Speed");
+    let rows = section(&operating, "How much machine").lines();
+    let rows = rows.filter(|row| row.contains("`cargo bench"));
+    let mut count = 0;
+    for row in rows {
+        let words: Vec<_> = row.split([' ', ';']).collect();
+        for pair in words.windows(2) {
+            let is_number = pair[0].starts_with(|c: char| c.is_ascii_digit());
+            if is_number && ["µs", "MB", "a"].contains(&pair[1]) {
+                count += 1;
+                let figure = pair.join(" ");
+                assert!(measured.contains(&figure), "README does not have {figure}");
+            }
+        }
+    }
+    assert_eq!(count, 4, "CPU, memory twice, events");
 }
 
 /// The commands in a piece of code: what follows `fanfare`, up to what ends a command in a shell.
