@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::installed::installed;
 use crate::scene::{self, admin};
-use crate::support::{ADMIN, Hub, Reply, Server, Subscriber, TOPIC};
+use crate::support::{ADMIN, Hub, Reply, Server, Subscriber, TOPIC, eventually};
 
 /// Walks over a hub's page, signed in with a token; the walk is told of the scene.
 pub async fn walk(hub: &Hub, name: &str, token: &str, scene: &Value) {
@@ -117,7 +117,11 @@ async fn a_subscriber_looks_after_its_own() {
     subscribing.secret(secret).active().await;
     callback.always(Reply::status(503).body("come back later"));
     hub.push(TOPIC, "text/plain", b"news").await.expect(202);
-    callback.delivery(1).await;
+    eventually("what waits", async || {
+        let known = hub.subscription(TOPIC, callback.url()).await?;
+        (known["in_backlog"] == 1).then_some(())
+    })
+    .await;
     let scene = json!({ "topic": TOPIC, "callback": callback.url(), "secret": secret });
     walk(&hub, "subscription", ADMIN, &scene).await;
 }

@@ -13,7 +13,7 @@ export default async ({ page, scene, shot }) => {
   await page.getByLabel("The subscription's secret").fill(scene.secret);
   await page.getByRole("button", { name: "Show it" }).click();
   await page.getByText("the last attempts have failed").waitFor();
-  await page.getByText("503: come back later").waitFor();
+  await page.getByRole("cell", { name: "503: come back later" }).waitFor();
   await shot("subscription");
   await page.getByRole("button", { name: "Try what waits now" }).click();
   await page.getByText("What waits is tried now.").waitFor();
