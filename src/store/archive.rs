@@ -19,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: &str = "fanfare backup 1\n";
+/// A key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
 /// No line of an archive is longer, in bytes.
 const LINE_MAX: u64 = 1 << 20;
 /// No key is longer, in bytes.
@@ -183,7 +186,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The next row; none at the end.
-    pub fn row(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, ArchiveError> {
+    pub fn row(&mut self) -> Result<Option<Row>, ArchiveError> {
         let mut lengths = [0; 8];
         self.fill(&mut lengths)?;
         let [key, value] = [0, 4].map(|at| {
@@ -340,7 +343,7 @@ mod tests {
         }
     }
 
-    fn rows() -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn rows() -> Vec<Row> {
         let row = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
         vec![row(b"k1", b""), row(b"s1", b"one"), row(b"s2", b"two")]
     }
@@ -353,7 +356,7 @@ mod tests {
         writer.finish().expect("an end").0
     }
 
-    fn read(bytes: &[u8]) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, Contents), ArchiveError> {
+    fn read(bytes: &[u8]) -> Result<(Vec<Row>, Contents), ArchiveError> {
         let (mut reader, _) = Reader::new(bytes)?;
         let mut rows = Vec::new();
         while let Some(row) = reader.row()? {

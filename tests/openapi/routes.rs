@@ -200,7 +200,7 @@ fn names_methods(source: &str, name: &str) -> bool {
     tables.iter().flatten().any(|(pattern, _)| {
         let after = pattern.strip_prefix(&start);
         after.is_some_and(|after| !after.starts_with(char::is_alphanumeric))
-            && !methods(&pattern).is_empty()
+            && !methods(pattern).is_empty()
     })
 }
 

@@ -213,8 +213,9 @@ async fn of_too_many_that_were_rejected_the_oldest_are_given_up_so_that_others_p
 
 #[tokio::test]
 async fn an_edit_that_asks_for_order_or_a_rate_holds_back_what_would_follow_at_once() {
+    type Edit = fn(&mut Hook);
     let as_it_was = |_: &mut Hook| ();
-    let edits: [(fn(&mut Hook), usize); 3] = [
+    let edits: [(Edit, usize); 3] = [
         (as_it_was, 5),
         (|hook| hook.ordered = true, 0),
         (|hook| hook.rate = Some(1), 1),
