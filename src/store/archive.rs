@@ -26,6 +26,9 @@ const KEY_MAX: u32 = 1 << 16;
 /// No value is longer, in bytes: the store keeps none that is nearly as long.
 const VALUE_MAX: u32 = 16 << 20;
 
+/// A key and its value.
+pub(super) type Row = (Vec<u8>, Vec<u8>);
+
 /// What an archive says of where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
@@ -183,7 +186,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// The next row; none at the end.
-    pub fn row(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, ArchiveError> {
+    pub fn row(&mut self) -> Result<Option<Row>, ArchiveError> {
         let mut lengths = [0; 8];
         self.fill(&mut lengths)?;
         let [key, value] = [0, 4].map(|at| {
@@ -340,7 +343,7 @@ mod tests {
         }
     }
 
-    fn rows() -> Vec<(Vec<u8>, Vec<u8>)> {
+    fn rows() -> Vec<Row> {
         let row = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
         vec![row(b"k1", b""), row(b"s1", b"one"), row(b"s2", b"two")]
     }
@@ -353,7 +356,7 @@ mod tests {
         writer.finish().expect("an end").0
     }
 
-    fn read(bytes: &[u8]) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, Contents), ArchiveError> {
+    fn read(bytes: &[u8]) -> Result<(Vec<Row>, Contents), ArchiveError> {
         let (mut reader, _) = Reader::new(bytes)?;
         let mut rows = Vec::new();
         while let Some(row) = reader.row()? {
