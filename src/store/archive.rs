@@ -29,6 +29,9 @@ const KEY_MAX: u32 = 1 << 16;
 /// No value is longer, in bytes: the store keeps none that is nearly as long.
 const VALUE_MAX: u32 = 16 << 20;
 
+/// A key and its value.
+pub(super) type Row = (Vec<u8>, Vec<u8>);
+
 /// What an archive says of where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {

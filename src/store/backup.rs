@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::mpsc::Receiver;
 
-use super::archive::{Contents, Head, Writer, lengths};
+use super::archive::{Contents, Head, Row, Writer, lengths};
 use super::database::{Rows, unavailable};
 use super::engine::{Engine, FORMAT};
 use super::key::Key;
@@ -171,7 +171,7 @@ fn put(out: &mut impl Write, key: &[u8], value: &[u8]) -> std::io::Result<()> {
 }
 
 /// The next row of those that `put` has written.
-fn take(found: &mut BufReader<File>) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+fn take(found: &mut BufReader<File>) -> Result<Option<Row>> {
     let mut lengths = [0; 8];
     match found.read_exact(&mut lengths) {
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
