@@ -19,9 +19,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: &str = "fanfare backup 1\n";
-/// A key and its value.
-pub type Row = (Vec<u8>, Vec<u8>);
-
 /// No line of an archive is longer, in bytes.
 const LINE_MAX: u64 = 1 << 20;
 /// No key is longer, in bytes.
