@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::installed::installed;
+use crate::support::client::bearer;
 use crate::support::receipts::assert_counts;
-use crate::support::{PATIENCE, Scene};
+use crate::support::{ADMIN, PATIENCE, Scene, eventually};
 
 #[tokio::test]
 async fn q_04_q_11_q_12_q_45_flask_websub_subscribes_hears_and_leaves() {
@@ -40,6 +41,16 @@ async fn subscribes_hears_and_leaves(mut command: Command) {
         .current_dir(folder.path());
     let mut client = Client::start(command);
     client.says("subscribed").await;
+    // It says so when it is asked; the hub has it a moment after its answer.
+    let admin = [("Authorization", &*bearer(ADMIN))];
+    eventually("the subscription is active", async || {
+        let list = scene
+            .hub
+            .request("GET", "/api/v1/subscriptions", &admin, b"");
+        let list = list.await.expect(200).json();
+        list["items"].as_array()?.first().map(drop)
+    })
+    .await;
     let content: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     topic.serves(
         crate::support::Reply::ok(content.clone()).header("Content-Type", "application/atom+xml"),
