@@ -19,13 +19,14 @@ use crate::domain::value::Timestamp;
 use crate::store::{HookChange, StoreError};
 
 /// Entries that wait to be written; whoever delivers to a hook waits beyond it.
-const QUEUE: usize = 4_096;
+const QUEUE: usize = 8_192;
 /// Changes in one commit.
 const BATCH: usize = 512;
-/// So many at a time are a crowd: many of them are beyond what is kept before others can read them.
-const CROWD: usize = 256;
-/// How long the writer waits then for more of them to come, in how many steps.
-const LINGER: (Duration, u32) = (Duration::from_millis(25), 8);
+/// After each commit the writer waits so long for more entries.
+const PAUSE: Duration = Duration::from_millis(25);
+/// So many that came meanwhile are a crowd: most of them will be beyond what is kept before others can read them. Then it waits for
+/// so many pauses more.
+const CROWD: (usize, u32) = (128, 20);
 /// After so many entries of a hook it is looked how many there are.
 const COUNT_EVERY: usize = 100;
 /// So many hooks are known to the writer; beyond it all are read anew.
@@ -104,24 +105,21 @@ impl Hub {
                     return;
                 }
             }
-            let is_crowd = entries.len() >= CROWD;
             if let Err(error) = self.write_entries(&mut entries, &mut standings).await {
                 tracing::error!(%error, "the store failed to keep deliveries of hooks; they are not in the log");
             }
-            if is_crowd {
-                self.linger(&unwritten).await;
-            }
+            self.linger(&unwritten).await;
         }
     }
 
     /// Lets more entries come, unless somebody would have to wait for that.
     async fn linger(&self, unwritten: &Receiver<Note>) {
-        let (step, steps) = LINGER;
-        for _ in 0..steps {
-            if unwritten.len() >= QUEUE / 2 || self.stop.is_cancelled() {
+        let (crowd, pauses) = CROWD;
+        for _ in 0..=pauses {
+            let pause = tokio::time::timeout(PAUSE, self.stop.cancelled());
+            if pause.await.is_ok() || !(crowd..QUEUE / 2).contains(&unwritten.len()) {
                 return;
             }
-            tokio::time::sleep(step).await;
         }
     }
 

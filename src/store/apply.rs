@@ -43,7 +43,7 @@ pub(super) fn apply(rows: &mut Overlay, change: &Change, limits: BacklogLimits) 
         }
         Change::Bundle(bundle) => rows.put(&Key::Bundle(bundle.id), bundle),
         Change::Stage(id, stage) => {
-            update_receipt(rows, *id, |receipt| receipt.stage = stage.clone())?
+            update_receipt(rows, *id, |receipt| receipt.stage = stage.clone())?;
         }
         Change::Journal(publication, body) => journal::put(rows, publication, body)?,
         Change::Visited(id, tally) => visited(rows, *id, *tally)?,
@@ -158,13 +158,13 @@ fn unhost(rows: &mut Overlay, topic: TopicId) -> Result<()> {
 
 fn visited(rows: &mut Overlay, id: PublicationId, tally: Tally) -> Result<()> {
     rows.remove(&Key::Job(JobId::Fanout(id)));
-    update_receipt(rows, id, |receipt| {
+    let receipt = update_receipt(rows, id, |receipt| {
         if receipt.stage != Stage::Visited {
             receipt.stage = Stage::Visited;
             receipt.tally = receipt.tally.closed(tally);
         }
     })?;
-    journal::drop_unwanted(rows, id)
+    journal::drop_unwanted(rows, id, receipt.as_ref())
 }
 
 fn lose(
@@ -211,17 +211,19 @@ fn prune(rows: &mut Overlay, id: PublicationId) -> Result<()> {
     journal::drop(rows, id)
 }
 
+/// Changes a receipt, if there is one. As it is then.
 pub(super) fn update_receipt(
     rows: &mut Overlay,
     id: PublicationId,
     update: impl FnOnce(&mut Receipt),
-) -> Result<()> {
+) -> Result<Option<Receipt>> {
     let key = Key::Receipt(id);
-    if let Some(mut receipt) = rows.record::<Receipt>(&key)? {
-        update(&mut receipt);
-        rows.put(&key, &receipt);
+    let mut receipt = rows.record::<Receipt>(&key)?;
+    if let Some(receipt) = &mut receipt {
+        update(receipt);
+        rows.put(&key, receipt);
     }
-    Ok(())
+    Ok(receipt)
 }
 
 fn at_host(callback: &CallbackUrl) -> Key {

@@ -200,11 +200,11 @@ fn leave_backlog(
     id: PublicationId,
     counted: impl FnOnce(&mut Tally),
 ) -> Result<()> {
-    update_receipt(rows, id, |receipt| {
+    let receipt = update_receipt(rows, id, |receipt| {
         receipt.tally.backlog = receipt.tally.backlog.saturating_sub(1);
         counted(&mut receipt.tally);
     })?;
-    journal::drop_unwanted(rows, id)
+    journal::drop_unwanted(rows, id, receipt.as_ref())
 }
 
 fn mark_missing(

@@ -1,17 +1,15 @@
 //! The sled database: rows out, batches in, and what sled does not do by itself. In: rows to read and to write. Out: rows,
 //! writes that are durable after a sync, and errors where sled would panic, hang, or let its file grow.
 
+mod flusher;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
-use std::time::Duration;
 
+use self::flusher::Flusher;
 use super::{Result, StoreError};
 
 /// Rows to write: a value for each key, or none to remove it.
@@ -22,15 +20,13 @@ const ROW_BYTES: usize = 64;
 /// How much is written for each stroke of the broom, in bytes.
 const BYTES_PER_STROKE: usize = 1024;
 
-/// How long a flush may take before another one is sent after it.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
-
 /// The database and a handle of its file, for the sync that sled does not do.
 pub(super) struct Database {
     tree: ::sled::Db,
     /// One row, written only to make sled clean up: see [`Database::clean_up`].
     broom: ::sled::Tree,
     strokes: AtomicU64,
+    flusher: Flusher,
     file: File,
 }
 
@@ -39,6 +35,7 @@ impl Database {
     pub fn new(tree: ::sled::Db, file: File) -> Result<Self> {
         let broom = caught(|| tree.open_tree("broom"))?.map_err(unavailable)?;
         Ok(Self {
+            flusher: Flusher::new(tree.clone())?,
             tree,
             broom,
             strokes: AtomicU64::new(0),
@@ -63,7 +60,7 @@ impl Database {
 
     /// Makes what was written durable. sled's own flush ends in `sync_file_range`, which is no barrier against power loss.
     pub fn sync(&self) -> Result<()> {
-        caught(|| flush(&self.tree))?.map_err(unavailable)?;
+        self.flusher.flush()?;
         self.file.sync_data().map_err(unavailable)
     }
 
@@ -132,31 +129,6 @@ fn end_of(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix[..=last].to_vec();
     end[last] += 1;
     Some(end)
-}
-
-/// Has sled write what it holds in memory. When a write fails in the background, sled can forget to wake those who wait
-/// for it; a second flush wakes them.
-fn flush(tree: &::sled::Db) -> ::sled::Result<()> {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut flushed = pin!(tree.flush_async());
-    loop {
-        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return result.map(drop);
-        }
-        thread::park_timeout(FLUSH_PATIENCE);
-        if let Poll::Ready(result) = flushed.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return result.map(drop);
-        }
-        drop(tree.flush_async());
-    }
 }
 
 /// Runs a call of sled, which panics on some kinds of damage instead of saying so.

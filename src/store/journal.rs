@@ -52,13 +52,18 @@ pub(super) fn put(rows: &mut Overlay, publication: &Publication, body: &Bytes) -
     Ok(())
 }
 
-/// A publication goes when every target was visited and nobody waits. An event stays.
-pub(super) fn drop_unwanted(rows: &mut Overlay, id: PublicationId) -> Result<()> {
-    let is_wanted = rows
-        .record::<Receipt>(&Key::Receipt(id))?
-        .is_some_and(|receipt| receipt.stage != Stage::Visited || receipt.tally.backlog > 0);
-    if is_wanted {
-        return Ok(());
+/// A publication goes when every target was visited and nobody waits, which its receipt says. An event stays.
+pub(super) fn drop_unwanted(
+    rows: &mut Overlay,
+    id: PublicationId,
+    receipt: Option<&Receipt>,
+) -> Result<()> {
+    if let Some(receipt) = receipt {
+        let is_wanted = receipt.stage != Stage::Visited || receipt.tally.backlog > 0;
+        // What a topic has that has a latest event are events, which need not be read to know that.
+        if is_wanted || rows.exists(&Key::LatestEvent(receipt.topic.id()))? {
+            return Ok(());
+        }
     }
     let row = rows.record::<Journaled>(&Key::Publication(id))?;
     match row.is_some_and(|row| row.publication.event.is_some()) {

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::archive::Contents;
@@ -63,6 +64,7 @@ impl SledStore {
             limits: options.backlog,
             overflow: Arc::clone(&overflow),
             requests: receiver,
+            runtime: Handle::try_current().ok(),
         };
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::apply;
@@ -47,6 +48,8 @@ pub(super) struct Writer {
     /// For whom something was given up.
     pub overflow: Arc<Mutex<Vec<TargetId>>>,
     pub requests: mpsc::Receiver<Request>,
+    /// Where those wait who ask.
+    pub runtime: Option<Handle>,
 }
 
 impl Writer {
@@ -89,9 +92,16 @@ impl Writer {
     fn serve(&self, group: Vec<Request>) {
         let mut answers = Vec::with_capacity(group.len());
         let written = self.write(group, &mut answers);
-        for (answer, made) in answers {
-            // Whoever asked may have gone; what is done is done.
-            let _ = answer.send(made.and_then(|()| written.clone()));
+        let answering = move || {
+            for (answer, made) in answers {
+                // Whoever asked may have gone; what is done is done.
+                let _ = answer.send(made.and_then(|()| written.clone()));
+            }
+        };
+        match &self.runtime {
+            // From in there, so that one thread is woken and not one for each answer.
+            Some(runtime) => drop(runtime.spawn(async { answering() })),
+            None => answering(),
         }
     }
 

@@ -182,7 +182,8 @@ async fn reply(site: Arc<Site>, route: Route, call: Call) -> Result<Reply, Probl
             let stream = inspector::follow::open(&site, &call, &id).await;
             stream.map(Reply::Stream)
         }
-        (route, _) => handle(&site, route, call).await.map(Reply::Whole),
+        // Boxed: its largest arm is large, and a task is moved about before it begins.
+        (route, _) => Box::pin(handle(&site, route, call)).await.map(Reply::Whole),
     }
 }
 
