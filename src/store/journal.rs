@@ -58,12 +58,9 @@ pub(super) fn drop_unwanted(
     id: PublicationId,
     receipt: Option<&Receipt>,
 ) -> Result<()> {
-    if let Some(receipt) = receipt {
-        let is_wanted = receipt.stage != Stage::Visited || receipt.tally.backlog > 0;
-        // What a topic has that has a latest event are events, which need not be read to know that.
-        if is_wanted || rows.exists(&Key::LatestEvent(receipt.topic.id()))? {
-            return Ok(());
-        }
+    let is_wanted = |it: &Receipt| it.stage != Stage::Visited || it.tally.backlog > 0;
+    if receipt.is_some_and(is_wanted) {
+        return Ok(());
     }
     let row = rows.record::<Journaled>(&Key::Publication(id))?;
     match row.is_some_and(|row| row.publication.event.is_some()) {
