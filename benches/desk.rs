@@ -110,10 +110,12 @@ fn paths(hub: &Hub, subscriptions: usize) -> Vec<String> {
         first("/api/v1/topics?limit=1"),
         first("/api/v1/receipts?limit=1"),
     );
+    let crowded = first("/api/v1/topics?limit=1&search=publisher.example");
     let (subscription, hook) = (
         first("/api/v1/subscriptions?limit=1"),
         first("/api/v1/hooks?limit=1"),
     );
+    let delivery = first(&format!("/api/v1/hooks/{hook}/deliveries?limit=1"));
     let last = subscriptions - 1;
     vec![
         "/api/v1/session".into(),
@@ -124,6 +126,9 @@ fn paths(hub: &Hub, subscriptions: usize) -> Vec<String> {
         "/api/v1/topics?limit=25".into(),
         "/api/v1/topics?limit=25&search=nothing-like-it".into(),
         format!("/api/v1/topics/{topic}"),
+        format!("/api/v1/topics/{topic}/content"),
+        format!("/api/v1/topics/{crowded}"),
+        format!("/api/v1/topics/{crowded}/subscribers"),
         "/api/v1/subscriptions?limit=25".into(),
         format!("/api/v1/subscriptions?limit=25&search=callback/{last}"),
         "/api/v1/subscriptions?limit=25&callback_host=elsewhere.example".into(),
@@ -136,10 +141,17 @@ fn paths(hub: &Hub, subscriptions: usize) -> Vec<String> {
         "/api/v1/receipts?limit=25&state=failed".into(),
         format!("/api/v1/receipts?limit=25&topic={TOPIC}"),
         format!("/api/v1/receipts/{publication}"),
+        format!("/api/v1/receipts/{publication}/missing?limit=25"),
         "/api/v1/hooks?limit=25".into(),
         format!("/api/v1/hooks/{hook}"),
         format!("/api/v1/hooks/{hook}/deliveries?limit=25"),
         format!("/api/v1/hooks/{hook}/deliveries?limit=25&status=failure"),
+        format!("/api/v1/hooks/{hook}/deliveries/{delivery}"),
+        format!("/api/v1/hooks/{hook}/replays"),
+        "/api/v1/sources".into(),
+        format!("/api/v1/sources/{SOURCE}"),
+        "/api/v1/inspector".into(),
+        "/subscription".into(),
     ]
 }
 
