@@ -77,19 +77,6 @@ pub struct Gate {
     clock: Clock,
 }
 
-/// How an origin stands, as its gate sees it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Until when its circuit is open, if it is.
-    pub closed_until: Option<Timestamp>,
-    /// Requests in a row that were not answered.
-    pub failures: u32,
-    /// More is to go there than its slots take.
-    pub crowded: bool,
-    /// How long its answers usually take; zero if none has come yet.
-    pub latency: Duration,
-}
-
 /// The right to make one request; given back when it is dropped.
 pub struct Permit {
     gate: Arc<Gate>,
@@ -190,12 +177,6 @@ impl Gates {
         });
     }
 
-    /// How each origin stands that was called lately.
-    pub fn readings(&self) -> impl Iterator<Item = (Box<str>, Reading)> {
-        let gates = self.gates.iter();
-        gates.map(|gate| (gate.key().clone(), gate.reading()))
-    }
-
     /// How many origins have an open circuit.
     pub fn open_circuits(&self) -> usize {
         self.gates
@@ -273,19 +254,6 @@ impl Gate {
     fn slots_taken(&self) -> usize {
         let free = self.slots.available_permits() + self.stragglers.available_permits();
         (self.places).saturating_sub(free)
-    }
-
-    fn reading(&self) -> Reading {
-        let (closed_until, failures) = match *lock(&self.circuit) {
-            Circuit::Closed { failures } => (None, failures),
-            Circuit::Open { until, .. } | Circuit::Probing { until, .. } => (Some(until), 0),
-        };
-        Reading {
-            closed_until,
-            failures,
-            crowded: self.crowded.load(Ordering::Relaxed) || !lock(&self.parked).is_empty(),
-            latency: Duration::from_micros(self.latency.load(Ordering::Relaxed).into()),
-        }
     }
 
     fn permit(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Permit {

@@ -88,7 +88,7 @@ impl Hub {
             Gauge::of(
                 "fanfare_origin_latency_seconds",
                 "How long that origin usually takes to answer",
-                each(&|it: &Late| it.latency.as_secs_f64()),
+                each(&|it: &Late| it.standing.usual.unwrap_or_default().as_secs_f64()),
             ),
         ]
     }

@@ -1,14 +1,15 @@
 //! Who is late, and why. In: what waits for each origin, as the last sweep has counted it, and how its gate stands now. Out: the
-//! origins that are worst off, worst first, each with the reason.
+//! origins that are worst off, worst first, each with the reason: the same for the metrics and for the admin page.
 //!
 //! What waits stands by target in the store, so to count it by origin is the sweep's work. Only the worst are kept of it.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Hub;
-use super::gate::Reading;
+use super::gate::Standing;
 use crate::domain::job::{Backlog, Job, JobId};
 use crate::domain::value::Timestamp;
 use crate::store::StoreError;
@@ -46,10 +47,8 @@ pub struct Late {
     pub reason: Reason,
     /// What waits there.
     pub waiting: Waiting,
-    /// How long its answers usually take; zero if none has come yet.
-    pub latency: Duration,
-    /// Until when its circuit is open, if it is.
-    pub closed_until: Option<Timestamp>,
+    /// How it does now.
+    pub standing: Standing,
 }
 
 /// What waits for the targets of one origin, or of all.
@@ -102,13 +101,15 @@ impl Reason {
     }
 
     /// Why an origin is late, if it is.
-    fn of(gate: &Reading, waiting: &Waiting) -> Option<Self> {
+    fn of(standing: &Standing, waiting: &Waiting) -> Option<Self> {
         let disabled = waiting.targets > 0 && waiting.disabled == waiting.targets;
+        let fails = standing.trouble.is_some() || waiting.failing > 0;
+        let slow = standing.usual.is_some_and(|usual| usual >= SLOW);
         [
-            (gate.closed_until.is_some(), Self::CircuitOpen),
-            (gate.failures > 0 || waiting.failing > 0, Self::Failing),
-            (gate.crowded, Self::Crowded),
-            (gate.latency >= SLOW, Self::Slow),
+            (standing.closed_until.is_some(), Self::CircuitOpen),
+            (fails, Self::Failing),
+            (standing.crowded, Self::Crowded),
+            (slow, Self::Slow),
             (disabled, Self::Disabled),
             (waiting.entries > 0, Self::CatchingUp),
         ]
@@ -129,7 +130,7 @@ impl Waiting {
     /// Sorts who is worse off first: for whom more waits, and among equals for longer.
     fn rank(&self) -> impl Ord + use<> {
         let oldest = self.oldest.map_or(u64::MAX, |oldest| oldest.0);
-        (std::cmp::Reverse(self.entries), oldest)
+        (Reverse(self.entries), oldest)
     }
 }
 
@@ -137,27 +138,11 @@ impl Hub {
     /// The origins that are late, the worst first, and at most so many.
     pub fn late(&self, limit: usize) -> Vec<Late> {
         let census = self.census.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut waiting = census
+        let waiting = census
             .as_ref()
             .map_or_else(HashMap::new, |census| census.origins.clone());
         drop(census);
-        let mut late: Vec<Late> = self
-            .gates
-            .readings()
-            .filter_map(|(origin, gate)| {
-                let waiting = waiting.remove(&origin).unwrap_or_default();
-                late(origin, &gate, waiting)
-            })
-            .collect();
-        let unseen = Reading::default();
-        late.extend(
-            waiting
-                .into_iter()
-                .filter_map(|(origin, waiting)| self::late(origin, &unseen, waiting)),
-        );
-        late.sort_by_cached_key(|it| (it.waiting.rank(), it.reason, it.origin.clone()));
-        late.truncate(limit);
-        late
+        worst(self.gates.standings(), waiting, limit)
     }
 
     /// Counts what waits.
@@ -206,26 +191,77 @@ impl Hub {
     }
 }
 
-fn late(origin: Box<str>, gate: &Reading, waiting: Waiting) -> Option<Late> {
-    Some(Late {
-        reason: Reason::of(gate, &waiting)?,
-        origin,
-        waiting,
-        latency: gate.latency,
-        closed_until: gate.closed_until,
-    })
+/// Of those whose gates are known, and those for whom something waits, the ones that are worst off: first those for whom most waits, and
+/// among equals those with the gravest reason.
+fn worst(
+    standings: impl Iterator<Item = (Box<str>, Standing)>,
+    mut waiting: HashMap<Box<str>, Waiting>,
+    limit: usize,
+) -> Vec<Late> {
+    let mut late: Vec<Late> = standings
+        .filter_map(|(origin, standing)| {
+            let waiting = waiting.remove(&origin).unwrap_or_default();
+            Late::find(origin, standing, waiting)
+        })
+        .collect();
+    let unseen = waiting.into_iter();
+    late.extend(
+        unseen.filter_map(|(origin, waiting)| Late::find(origin, Standing::default(), waiting)),
+    );
+    late.sort_by_cached_key(Late::rank);
+    late.truncate(limit);
+    late
+}
+
+impl Late {
+    fn find(origin: Box<str>, standing: Standing, waiting: Waiting) -> Option<Self> {
+        Some(Self {
+            reason: Reason::of(&standing, &waiting)?,
+            origin,
+            waiting,
+            standing,
+        })
+    }
+
+    /// Sorts who is worse off first.
+    fn rank(&self) -> impl Ord + use<> {
+        let failures = self.standing.trouble.map_or(0, |trouble| trouble.failures);
+        let now = (
+            self.reason,
+            Reverse(failures),
+            Reverse(self.standing.parked),
+        );
+        (self.waiting.rank(), now, self.origin.clone())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::gate::Trouble;
 
-    const WELL: Reading = Reading {
+    const WELL: Standing = Standing {
+        trouble: None,
         closed_until: None,
-        failures: 0,
+        in_flight: 0,
+        parked: 0,
         crowded: false,
-        latency: Duration::from_millis(20),
+        usual: Some(Duration::from_millis(20)),
     };
+
+    const fn failing(failures: u32) -> Standing {
+        let trouble = Trouble {
+            since: Timestamp(0),
+            last: Timestamp(0),
+            failures,
+            status: Some(500),
+            failure: None,
+        };
+        Standing {
+            trouble: Some(trouble),
+            ..WELL
+        }
+    }
 
     #[test]
     fn the_gravest_reason_is_told_and_who_is_well_is_not_late() {
@@ -234,7 +270,7 @@ mod tests {
             targets: 2,
             ..Waiting::default()
         };
-        let open = Reading {
+        let open = Standing {
             closed_until: Some(Timestamp(9)),
             crowded: true,
             ..WELL
@@ -251,23 +287,18 @@ mod tests {
             disabled: 1,
             ..waits
         };
-        let crowded = Reading {
+        let slow = Standing {
+            usual: Some(SLOW),
+            ..WELL
+        };
+        let crowded = Standing {
             crowded: true,
-            latency: SLOW,
-            ..WELL
+            ..slow
         };
-        let slow = Reading {
-            latency: SLOW,
-            ..WELL
-        };
-        let silent = Reading {
-            failures: 1,
-            ..WELL
-        };
-        for (gate, waiting, reason) in [
+        for (standing, waiting, reason) in [
             (open, refuses, Some(Reason::CircuitOpen)),
             (WELL, refuses, Some(Reason::Failing)),
-            (silent, Waiting::default(), Some(Reason::Failing)),
+            (failing(1), Waiting::default(), Some(Reason::Failing)),
             (crowded, waits, Some(Reason::Crowded)),
             (slow, Waiting::default(), Some(Reason::Slow)),
             (WELL, off, Some(Reason::Disabled)),
@@ -275,7 +306,46 @@ mod tests {
             (WELL, waits, Some(Reason::CatchingUp)),
             (WELL, Waiting::default(), None),
         ] {
-            assert_eq!(Reason::of(&gate, &waiting), reason, "{gate:?} {waiting:?}");
+            assert_eq!(
+                Reason::of(&standing, &waiting),
+                reason,
+                "{standing:?} {waiting:?}"
+            );
         }
+    }
+
+    #[test]
+    fn for_whom_most_waits_is_worst_off_and_then_who_fails_most() {
+        let open = Standing {
+            closed_until: Some(Timestamp(9)),
+            ..failing(2)
+        };
+        let busy = Standing {
+            parked: 1,
+            crowded: true,
+            ..WELL
+        };
+        let standings = [
+            ("busy", busy),
+            ("fails", failing(1)),
+            ("well", WELL),
+            ("fails more", failing(3)),
+            ("open", open),
+        ];
+        let waits = Waiting {
+            entries: 7,
+            targets: 1,
+            ..Waiting::default()
+        };
+        let told = |limit| {
+            let standings = standings.map(|(origin, standing)| (origin.into(), standing));
+            let waiting = HashMap::from([("behind".into(), waits)]);
+            let late = worst(standings.into_iter(), waiting, limit);
+            late.into_iter().map(|it| it.origin).collect::<Vec<_>>()
+        };
+        let all = ["behind", "open", "fails more", "fails", "busy"].map(Box::from);
+        assert_eq!(told(9), all);
+        assert_eq!(told(2), all[..2]);
+        assert!(told(0).is_empty());
     }
 }

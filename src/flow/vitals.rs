@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::Hub;
-use super::gate::Standing;
+use super::late::Late;
 use super::odometer::Odometer;
 use super::pulse::Activity;
 use crate::domain::job::{Job, JobId};
@@ -34,8 +34,8 @@ pub struct Vitals {
     pub jobs: usize,
     /// What waits.
     pub backlog: Backlogs,
-    /// The origins that do worst.
-    pub origins: Vec<(String, Standing)>,
+    /// The origins that are late, the worst first.
+    pub late: Vec<Late>,
     /// How many origins are not called for a while.
     pub open_circuits: usize,
     /// What stands still, in words.
@@ -69,7 +69,7 @@ impl Hub {
             in_flight: self.in_flight(),
             jobs: self.work.len(),
             backlog: self.backlogs().await?,
-            origins: self.gates.worst(ORIGINS),
+            late: self.late(ORIGINS),
             open_circuits: self.gates.open_circuits(),
             stalls: self.stalls(),
         })

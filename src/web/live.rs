@@ -21,7 +21,7 @@ use super::tokens::Role;
 use super::{Answer, Site};
 use crate::domain::attempt::Failure;
 use crate::domain::value::Timestamp;
-use crate::flow::gate::Standing;
+use crate::flow::late::Late;
 use crate::flow::odometer::{Reading, Stretch};
 use crate::flow::{Backlogs, Minute};
 use crate::store::StoreError;
@@ -115,7 +115,7 @@ impl Watcher {
             jobs: vitals.jobs,
             backlog: vitals.backlog.into(),
             open_circuits: vitals.open_circuits,
-            origins: vitals.origins.into_iter().map(OriginView::from).collect(),
+            origins: vitals.late.into_iter().map(OriginView::from).collect(),
             stalls: vitals.stalls,
             publications: newest
                 .into_iter()
@@ -190,10 +190,11 @@ impl From<Backlogs> for BacklogView {
     }
 }
 
-/// An origin that fails, or that others wait for.
+/// An origin that is late.
 #[derive(Serialize)]
 struct OriginView {
-    origin: String,
+    origin: Box<str>,
+    reason: &'static str,
     failing_since: Option<String>,
     failures: u32,
     status: Option<u16>,
@@ -201,15 +202,18 @@ struct OriginView {
     paused_until: Option<String>,
     in_flight: usize,
     waiting: usize,
+    backlog: u64,
     usual_ms: Option<u128>,
 }
 
-impl From<(String, Standing)> for OriginView {
-    fn from((origin, standing): (String, Standing)) -> Self {
+impl From<Late> for OriginView {
+    fn from(late: Late) -> Self {
         let time = |at: Timestamp| at.to_string();
+        let standing = late.standing;
         let trouble = standing.trouble;
         Self {
-            origin,
+            origin: late.origin,
+            reason: late.reason.name(),
             failing_since: trouble.map(|it| time(it.since)),
             failures: trouble.map_or(0, |it| it.failures),
             status: trouble.and_then(|it| it.status),
@@ -217,6 +221,7 @@ impl From<(String, Standing)> for OriginView {
             paused_until: standing.closed_until.map(time),
             in_flight: standing.in_flight,
             waiting: standing.parked,
+            backlog: late.waiting.entries,
             usual_ms: standing.usual.map(|usual| usual.as_millis()),
         }
     }

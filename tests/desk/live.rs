@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use crate::scene::{Busy, admin};
 use crate::support::client::bearer;
-use crate::support::{ADMIN, Hub, PATIENCE, PUBLISHER};
+use crate::support::{ADMIN, Hub, PATIENCE, PUBLISHER, eventually};
 
 /// A stream that is read.
 struct Stream(BufReader<TcpStream>);
@@ -60,14 +60,16 @@ async fn a_snapshot_comes_each_second_and_tells_what_was_done() {
             .iter()
             .find(|it| it["origin"].as_str().is_some_and(|it| it.contains(part)))
     };
+    let refusing = of("127.0.0.2").expect("the one that refuses");
     assert_eq!(
-        of("127.0.0.2").expect("the one that refuses")["status"],
-        503,
+        (&refusing["reason"], &refusing["status"]),
+        (&"failing".into(), &503.into()),
         "{first}"
     );
+    let gone = of("127.0.0.3").expect("the one that is gone");
     assert_eq!(
-        of("127.0.0.3").expect("the one that is gone")["failure"],
-        "connect",
+        (&gone["reason"], &gone["failure"]),
+        (&"failing".into(), &"connect".into()),
         "{first}"
     );
     assert!(
@@ -92,6 +94,33 @@ async fn a_snapshot_comes_each_second_and_tells_what_was_done() {
 }
 
 #[tokio::test]
+async fn the_page_and_the_metrics_name_the_same_origins_for_the_same_reasons() {
+    let scene = Busy::start().await;
+    let mut stream = Stream::open(&scene.hub, ADMIN).await.expect("a stream");
+    let mut last = Value::Null;
+    // The sweep between the two counts anew.
+    eventually("one reading of who is late", async || {
+        last = stream.snapshot().await.expect("a snapshot");
+        let metrics = scene.hub.get("/metrics").await.expect(200).text();
+        let named = |line: &&str| line.starts_with("fanfare_origin_backlog_entries{");
+        let told: Vec<_> = metrics.lines().filter(named).map(str::to_owned).collect();
+        let origins = last["origins"].as_array().expect("origins").iter();
+        let shown = origins.map(|it| {
+            let text = |member: &str| it[member].as_str().expect("text").to_owned();
+            let (origin, reason) = (text("origin"), text("reason"));
+            let labels = format!("origin=\"{origin}\",reason=\"{reason}\"");
+            format!(
+                "fanfare_origin_backlog_entries{{{labels}}} {}",
+                it["backlog"]
+            )
+        });
+        let shown: Vec<_> = shown.collect();
+        (shown.len() == 2 && shown == told).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_the_administrator_looks_and_so_many_at_a_time() {
     let hub = Hub::start().await;
     assert!(Stream::open(&hub, PUBLISHER).await.is_none());
@@ -103,7 +132,7 @@ async fn only_the_administrator_looks_and_so_many_at_a_time() {
     assert_eq!(streams.len(), 64);
     // Who leaves makes room.
     streams.clear();
-    crate::support::eventually("room for another", async || Stream::open(&hub, ADMIN).await).await;
+    eventually("room for another", async || Stream::open(&hub, ADMIN).await).await;
 }
 
 #[tokio::test]

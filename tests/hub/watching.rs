@@ -34,7 +34,7 @@ async fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
         let names = samples.filter_map(|line| line.split(['{', ' ']).next());
         let names: BTreeSet<_> = names.map(str::to_owned).collect();
         names
-            .contains("fanfare_origin_backlog_entries")
+            .contains("fanfare_backlog_entries")
             .then_some(names)
     })
     .await;

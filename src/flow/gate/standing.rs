@@ -1,4 +1,5 @@
-//! How the origins do, for who looks: which fail, since when and how, and how much waits for each. In: how requests ended. Out: the worst few.
+//! How an origin does, for who looks: whether it fails, since when and how, whether it is crowded or slow. In: how requests ended. Out: how it
+//! stands. Who of them is late is said by `flow/late.rs`.
 
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct Standing {
     pub in_flight: usize,
     /// Targets that wait for one of its slots.
     pub parked: usize,
+    /// More is to go there than its slots take.
+    pub crowded: bool,
     /// How long it usually takes to answer.
     pub usual: Option<Duration>,
 }
@@ -37,20 +40,11 @@ pub struct Trouble {
 }
 
 impl Gates {
-    /// The origins that do worst, at most so many: first those that fail, for how many there is more to wait; then those that others
-    /// wait for.
-    pub fn worst(&self, most: usize) -> Vec<(String, Standing)> {
-        let mut worst: Vec<(String, Standing)> = Vec::with_capacity(most + 1);
-        for gate in &self.gates {
-            let standing = gate.standing(self.clock.now());
-            let is_well = standing.trouble.is_none() && standing.parked == 0;
-            let place = worst.partition_point(|(_, other)| other.badness() >= standing.badness());
-            if !is_well && place < most {
-                worst.truncate(most.saturating_sub(1));
-                worst.insert(place, (gate.key().to_string(), standing));
-            }
-        }
-        worst
+    /// How each origin stands that was called lately.
+    pub fn standings(&self) -> impl Iterator<Item = (Box<str>, Standing)> {
+        let now = self.clock.now();
+        let gates = self.gates.iter();
+        gates.map(move |gate| (gate.key().clone(), gate.standing(now)))
     }
 
     /// Until when an origin is not called.
@@ -71,17 +65,11 @@ impl Gates {
     }
 }
 
-impl Standing {
-    fn badness(&self) -> (bool, u32, usize) {
-        let failures = self.trouble.map_or(0, |trouble| trouble.failures);
-        (self.closed_until.is_some(), failures, self.parked)
-    }
-}
-
 impl Gate {
     /// How the origin does.
     pub fn standing(&self, now: Timestamp) -> Standing {
         let usual = self.latency.load(Ordering::Relaxed);
+        let parked = lock(&self.parked).len();
         Standing {
             trouble: *lock(&self.trouble),
             closed_until: match *lock(&self.circuit) {
@@ -90,7 +78,8 @@ impl Gate {
             }
             .filter(|until| now < *until),
             in_flight: self.slots_taken(),
-            parked: lock(&self.parked).len(),
+            parked,
+            crowded: parked > 0 || self.crowded.load(Ordering::Relaxed),
             usual: (usual > 0).then(|| Duration::from_micros(usual.into())),
         }
     }

@@ -1,5 +1,7 @@
 //! Gates: slots, who waits for them, and circuits.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::domain::attempt::Failure;
 use crate::domain::value::{CallbackId, TopicId};
@@ -210,7 +212,7 @@ async fn what_was_never_asked_says_nothing_of_the_origin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_worst_origins_are_told_with_why() {
+async fn how_each_origin_does_is_told() {
     let (gates, _) = gates();
     let answer = |status| Outcome::Answered {
         status,
@@ -241,10 +243,9 @@ async fn the_worst_origins_are_told_with_why() {
     let _slot = busy.try_pass().expect("a slot");
     assert!(busy.pass_or_park(|| job(1)).is_none());
 
-    let worst = gates.worst(9);
-    let origins: Vec<_> = worst.iter().map(|(origin, _)| origin.as_str()).collect();
-    assert_eq!(origins, ["http://gone", "http://refuses", "http://busy"]);
-    let (gone, refuses, busy) = (worst[0].1, worst[1].1, worst[2].1);
+    let standings: HashMap<_, _> = gates.standings().collect();
+    let of = |origin: &str| standings[origin];
+    let (gone, refuses, busy) = (of("http://gone"), of("http://refuses"), of("http://busy"));
     let trouble = gone.trouble.expect("it fails");
     assert_eq!((trouble.since, trouble.failures), (Timestamp(6_000), 2));
     assert_eq!(
@@ -256,9 +257,12 @@ async fn the_worst_origins_are_told_with_why() {
     assert_eq!((trouble.since, trouble.failures), (Timestamp(5_000), 3));
     assert_eq!((trouble.status, refuses.closed_until), (Some(503), None));
     assert_eq!((busy.trouble, busy.in_flight, busy.parked), (None, 1, 1));
-    assert_eq!(gates.worst(1).len(), 1);
-    assert_eq!(gates.worst(1)[0].0, "http://gone");
-    assert!(gates.worst(0).is_empty());
+    assert!(busy.crowded);
+    for well in ["http://well", "http://mended"] {
+        let well = of(well);
+        assert_eq!((well.trouble, well.crowded), (None, false));
+        assert!(well.usual.is_some());
+    }
 
     gates.probe_now("http://gone");
     assert_eq!(gates.closed_until(&gates.of("http://gone")), None);

@@ -48,8 +48,8 @@ const rate = ({ delivered, failed }) => (delivered + failed ? (delivered / (deli
 function Attention({ snapshot, snapshots }) {
   const words = [];
   for (const stall of snapshot.stalls) words.push(["bad", html`The work stands still: ${stall}.`]);
-  const failing = snapshot.origins.filter((it) => it.failures > 0);
-  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failures > 1 && html`, ${number(it.failures)} times in a row`} since <${Time} at=${it.failing_since} />${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
+  const failing = snapshot.origins.filter((it) => FAILS.includes(it.reason));
+  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failures > 1 && html`, ${number(it.failures)} times in a row`}${it.failing_since && html` since <${Time} at=${it.failing_since} />`}${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
   if (failing.length > 3) words.push(["warn", `${failing.length - 3} more origins fail; they are listed below.`]);
   const { backlog } = snapshot;
   const age = backlog.oldest ? (new Date(snapshot.at) - new Date(backlog.oldest)) / 1000 : 0;
@@ -106,11 +106,22 @@ function Charts({ points }) {
   </div>`;
 }
 
+/** What a reason is called here, and how grave it is. */
+const REASONS = { circuit_open: ["paused", "bad"], failing: ["failing", "warn"], crowded: ["busy"], slow: ["slow"], disabled: ["disabled"], catching_up: ["catching up"] };
+const FAILS = ["circuit_open", "failing"];
+
+/** More about an origin's reason. */
+function because(it) {
+  if (FAILS.includes(it.reason)) return why(it);
+  return { crowded: "more is to go there than may at a time", slow: `it usually takes ${millis(it.usual_ms)} to answer`, disabled: "its webhooks are", catching_up: "it gets what it has missed, or at its pace" }[it.reason];
+}
+
 function Origins({ origins }) {
-  return html`<${Panel} title="Origins in trouble" note="Those that fail, and those that others wait for.">
-    <${Table} caption="Origins in trouble" rows=${origins} id=${(it) => it.origin} columns=${[
+  return html`<${Panel} title="Late origins" note="Those that are worst off, first those for which most waits, as the metrics name them.">
+    <${Table} caption="Late origins" rows=${origins} id=${(it) => it.origin} columns=${[
       { head: "Origin", cell: (it) => html`<a href=${link("/subscriptions", { callback_host: host(it.origin) })}><${Long}>${it.origin}<//></a>` },
-      { head: "State", cell: (it) => (it.failures ? html`<${Badge} kind=${it.paused_until ? "bad" : "warn"}>${it.paused_until ? "paused" : "failing"}<//> ${why(it)}` : html`<${Badge}>busy<//>`) },
+      { head: "Why", cell: (it) => html`<${Badge} kind=${REASONS[it.reason][1]}>${REASONS[it.reason][0]}<//> ${because(it)}` },
+      { head: "Waiting", end: true, cell: (it) => number(it.backlog) },
       { head: "In a row", end: true, cell: (it) => number(it.failures) },
       { head: "Since", cell: (it) => html`<${Time} at=${it.failing_since} />` },
       { head: "Called again", cell: (it) => html`<${Time} at=${it.paused_until} due empty="with the next delivery" />` },
