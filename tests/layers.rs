@@ -59,6 +59,52 @@ fn only_web_knows_warp() {
     );
 }
 
+/// In a log for machines `target` is the module that logs: whom a line is about is its `to`.
+#[test]
+fn no_line_of_the_log_has_a_field_that_is_called_target() {
+    let mut broken = Vec::new();
+    for file in sources() {
+        for (number, fields) in logged(&file.code) {
+            if names_target(fields) {
+                broken.push(format!("{}:{number}", file.path.display()));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "name the field `to`:\n{}",
+        broken.join("\n")
+    );
+}
+
+#[test]
+fn the_scan_finds_a_field_that_is_called_target_however_it_is_written() {
+    for (code, is_named) in [
+        ("tracing::info!(%target, \"done\");", true),
+        ("tracing::info!(origin, ?target)", true),
+        (
+            "tracing::warn!(\n    a = 1,\n    target = %it.id(),\n    \"oh\"\n);",
+            true,
+        ),
+        ("tracing::error!(target.id = 1, \"oh\")", false),
+        (
+            "tracing::info!(to = %target, to.id(target), \"of a, target\")",
+            false,
+        ),
+        (
+            "tracing::info!(target: \"fanfare\", \"as another module\")",
+            false,
+        ),
+    ] {
+        let lines = logged(code);
+        let [(1, fields)] = lines[..] else {
+            panic!("{code}: {lines:?}");
+        };
+        assert_eq!(names_target(fields), is_named, "{code}");
+    }
+    assert_eq!(logged("tracing::Level::INFO; debug!(x)"), []);
+}
+
 #[test]
 fn the_scan_finds_imports_however_they_are_written() {
     let code = "use crate::flow::Hub;\nlet x = crate::web::serve();\nuse crate::{\n    app::{App, config},\n    domain,\n};\n\
@@ -147,6 +193,46 @@ fn imports(code: &str) -> Vec<(usize, &str)> {
         }
     }
     found
+}
+
+/// What stands between the brackets of each macro that logs, with its line.
+fn logged(code: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    for (at, root) in code.match_indices("tracing::") {
+        let rest = &code[at + root.len()..];
+        if let Some(inner) = rest[name(rest).len()..].strip_prefix("!(") {
+            let line = code[..at].lines().count().max(1);
+            found.push((line, inner));
+        }
+    }
+    found
+}
+
+/// Whether the arguments that begin here have a field that is called `target`.
+fn names_target(arguments: &str) -> bool {
+    let (mut depth, mut is_text, mut argument) = (1, false, String::new());
+    for letter in arguments.chars() {
+        match letter {
+            '"' => is_text = !is_text,
+            _ if is_text => {}
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || (depth == 1 && letter == ',' && !is_text) {
+            let field = argument.split('=').next().unwrap_or_default();
+            if field.trim().trim_start_matches(['%', '?']) == "target" {
+                return true;
+            }
+            argument.clear();
+        } else {
+            argument.push(letter);
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    false
 }
 
 /// The name that begins each member of a list in braces.

@@ -52,7 +52,7 @@ impl Hub {
 
     /// Publications were given up for a target: the log and the meters have it at once, and for a hook the next sweep tells of it.
     pub(super) fn lost(&self, target: TargetId, count: usize) {
-        tracing::warn!(%target, publications = count, "given up");
+        tracing::warn!(to = %target, publications = count, "given up");
         self.meters.given_up(count);
         if let Some(hook) = HookId::of(target) {
             let losses = self.diary.losses.lock();

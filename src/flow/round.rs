@@ -157,7 +157,7 @@ impl Carrier {
         if let Ok(landing) = carried {
             return landing;
         }
-        tracing::error!(target = %target.id, "a delivery panicked; it goes through the backlog");
+        tracing::error!(to = %target.id, "a delivery panicked; it goes through the backlog");
         let due = self.hub.clock.now().plus(self.hub.retry_delay(1, None));
         self.carry_later(target, due, None).await
     }
@@ -268,7 +268,7 @@ impl Carrier {
         if !self.hub.commit_at_last(vec![lost, end]).await {
             return Landing::Open;
         }
-        tracing::info!(target = %target.id, origin = target.callback().origin(), "gone: subscription ended");
+        tracing::info!(to = %target.id, origin = target.callback().origin(), "gone: subscription ended");
         self.hub.end_turn(target.id, self.hub.clock.now());
         Landing::Settled
     }

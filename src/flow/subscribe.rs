@@ -133,7 +133,7 @@ impl Hub {
             .commit(vec![end, Change::Put(job.clone())])
             .await?;
         self.work.schedule(job);
-        tracing::info!(%target, topic = ended.topic.without_query(), origin = ended.callback.origin(), reason, "denied by the administrator");
+        tracing::info!(to = %target, topic = ended.topic.without_query(), origin = ended.callback.origin(), reason, "denied by the administrator");
         Ok(Some(ended))
     }
 
@@ -150,7 +150,7 @@ impl Hub {
             verified_at: None,
         };
         self.store.commit(vec![end]).await?;
-        tracing::info!(%target, topic = ended.topic.without_query(), origin = ended.callback.origin(), "deleted by the administrator");
+        tracing::info!(to = %target, topic = ended.topic.without_query(), origin = ended.callback.origin(), "deleted by the administrator");
         Ok(true)
     }
 

@@ -175,7 +175,7 @@ impl Hub {
         let target = intent.target();
         if intent.mode == Mode::Unsubscribe {
             self.meters.verified(true);
-            tracing::info!(%target, topic = intent.topic.without_query(), origin = intent.callback.origin(), "unsubscribed");
+            tracing::info!(to = %target, topic = intent.topic.without_query(), origin = intent.callback.origin(), "unsubscribed");
             return Ok(Ok(Change::End {
                 target,
                 verified_at: None,
@@ -189,9 +189,9 @@ impl Hub {
         }
         self.meters.verified(true);
         let subscription = intent.confirmed(asked_at, previous.as_ref());
-        tracing::info!(%target, topic = intent.topic.without_query(), origin = intent.callback.origin(), lease_s = intent.lease_seconds, renewed = previous.is_some(), "subscribed");
+        tracing::info!(to = %target, topic = intent.topic.without_query(), origin = intent.callback.origin(), lease_s = intent.lease_seconds, renewed = previous.is_some(), "subscribed");
         if intent.secret.is_some() && is_overheard(&intent.callback) {
-            tracing::info!(%target, origin = intent.callback.origin(), "the secret came without https: others may have read it");
+            tracing::info!(to = %target, origin = intent.callback.origin(), "the secret came without https: others may have read it");
         }
         Ok(Ok(Change::Activate(subscription)))
     }
@@ -211,7 +211,7 @@ impl Hub {
 
     fn unverified(&self, intent: &Intent, reason: &str) {
         self.meters.verified(false);
-        tracing::info!(target = %intent.target(), mode = intent.mode.name(), origin = intent.callback.origin(), reason, "not verified");
+        tracing::info!(to = %intent.target(), mode = intent.mode.name(), origin = intent.callback.origin(), reason, "not verified");
     }
 
     fn may_ask_again(&self, job: &Verify) -> bool {

@@ -118,7 +118,15 @@ async fn the_log_for_machines_has_an_object_in_each_line() {
         event["lease_s"].is_u64(),
         "fields keep their types: {event}"
     );
-    assert!(event["timestamp"].is_string() && event["target"].is_string());
+    assert!(event["timestamp"].is_string());
+    // `target` is the module that logs; whom the line is about is its `to`.
+    assert_eq!(event["target"], "fanfare::flow::verify");
+    assert_eq!(event["to"].as_str().map(str::len), Some(64), "{event}");
+    assert_eq!(
+        subscribed.matches("\"target\"").count(),
+        1,
+        "no member comes twice: {subscribed}"
+    );
 }
 
 #[tokio::test]

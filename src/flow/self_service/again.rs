@@ -114,12 +114,12 @@ impl SelfService {
         if !self.begin(target, since) {
             return Err(ReplayError::Running);
         }
-        tracing::info!(%target, origin = subscription.callback.origin(), %since, ?which, "a replay begins for the subscriber");
+        tracing::info!(to = %target, origin = subscription.callback.origin(), %since, ?which, "a replay begins for the subscriber");
         let (service, subscription) = (Arc::clone(self), subscription.clone());
         self.hub.tracker.spawn(async move {
             let ended = service.send_again(&subscription, since, which).await;
             let ended = ended.unwrap_or_else(|error| {
-                tracing::error!(%target, %error, "the store failed a replay");
+                tracing::error!(to = %target, %error, "the store failed a replay");
                 "the hub could not read what it keeps; try again later".to_owned()
             });
             if let Some(mut replay) = service.replays.get_mut(&target) {

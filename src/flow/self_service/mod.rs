@@ -149,7 +149,7 @@ impl SelfService {
         self.hub.tracker.spawn(async move {
             // Any answer will do: who reads the request has the proof.
             let heard = hub.caller.get(&url).await.is_ok();
-            tracing::info!(%target, origin = held.callback.origin(), heard, "a proof was sent to a callback");
+            tracing::info!(to = %target, origin = held.callback.origin(), heard, "a proof was sent to a callback");
             drop(place);
         });
         Ok(())
@@ -182,7 +182,7 @@ impl SelfService {
         let target = subscription.id();
         let waits = self.hub.try_now(target).await?;
         if waits {
-            tracing::info!(%target, origin = subscription.callback.origin(), "resumed by the subscriber");
+            tracing::info!(to = %target, origin = subscription.callback.origin(), "resumed by the subscriber");
         }
         Ok(waits)
     }
