@@ -6,7 +6,7 @@
 //! - [`deliveries`] makes requests of every dialect, and sends them with the hub's own sender to a receiver on loopback.
 //! - [`signatures`]: each is accepted under its secret, and refused under another, with a byte changed, or without a signature.
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
-//! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them.
+//! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them; [`classic`]: requests to `/hub` that are none of its.
 //! - [`permission`]: who may do what with hooks, whichever way they come; [`secrecy`]: what is shown to nobody.
 //! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
@@ -39,6 +39,7 @@ mod support;
 mod ngircd;
 
 mod asking;
+mod classic;
 mod conduct;
 mod declared;
 mod deliveries;

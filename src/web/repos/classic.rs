@@ -12,7 +12,7 @@ use super::{Refusal, Result};
 use crate::dialect::service;
 use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{ContentType, Hook, Receiver};
-use crate::domain::source::Source;
+use crate::domain::source::{Source, SourceName};
 use crate::domain::token::Role;
 use crate::domain::value::TopicUrl;
 use crate::flow::errand::Errand;
@@ -68,8 +68,11 @@ async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic
     let [owner, repo, "events", event] = segments.as_slice() else {
         return Ok(None);
     };
-    let Some(source) = declared(site, &format!("{owner}/{repo}")).await? else {
-        return Ok(None);
+    let own = TopicUrl::parse(text).ok();
+    let is_own = own.is_some_and(|own| site.hub.event_place(&own).is_some());
+    let name = format!("{owner}/{repo}");
+    let Some(source) = declared(site, &name).await? else {
+        return undeclared(site, call, &name, is_own).await;
     };
     let (event, is_json) = match event.strip_suffix(".json") {
         Some(event) => (event, true),
@@ -77,10 +80,8 @@ async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic
     };
     let event =
         EventName::parse(event).map_err(|error| Refusal::custom(format!("hub.topic: {error}")))?;
-    let own = TopicUrl::parse(text).ok();
-    let own = own.and_then(|own| site.hub.event_place(&own));
     Ok(Some(Topic {
-        is_own: own.is_some(),
+        is_own,
         source,
         event,
         content_type: match is_json {
@@ -88,6 +89,23 @@ async fn topic(site: &Site, call: &Call, fields: &Fields) -> Result<Option<Topic
             false => ContentType::Form,
         },
     }))
+}
+
+/// Refuses what names a repository that is not there, of a client that might keep hooks for it. Any other request is WebSub's: that of another
+/// client, and one for the events of a source of this hub that is no repository.
+async fn undeclared(site: &Site, call: &Call, name: &str, is_own: bool) -> Result<Option<Topic>> {
+    let Ok(name) = SourceName::parse(name) else {
+        return Ok(None);
+    };
+    let holder = site.tokens.holder(&call.headers)?;
+    let is_another = is_own && site.hub.store.source(&name).await?.is_some();
+    if is_another || !holder.may(Role::Manager, &name) {
+        return Ok(None);
+    }
+    Err(Refusal::custom(format!(
+        "hub.topic: no repository {name} is declared here, so it has no hooks; declare it as a source of the dialect socialgateway, \
+         or leave the token out to subscribe to a topic elsewhere"
+    )))
 }
 
 /// Whether the request is WebSub's after all: of somebody who may read the topic, which is this hub's, and keeps no hooks.
