@@ -201,6 +201,14 @@ impl Hub {
             self.give_up(target.id, &[entry]).await?;
             return Ok(Came::Left(Left::Nothing));
         };
+        // The rate's place comes after all that may take time, or late ones would go in a burst.
+        if let Some(hook) = target.hook()
+            && let Err(wait) = self.paces.take(hook)
+        {
+            let due = self.clock.now().plus(wait.max(LEAST_WAIT));
+            self.knock(target.id, due.min(give_up_at));
+            return Ok(ALL);
+        }
         // Right before the request: it may be the circuit's only probe, and the circuit waits to be told how it ended.
         if let Passage::NotBefore(until) = self.gates.passage(&gate) {
             self.knock(target.id, until.min(give_up_at));
@@ -311,14 +319,7 @@ impl Hub {
             self.knock(id.target(), give_up_at);
             return Ok(None);
         }
-        match self.paces.take(hook) {
-            Ok(()) => Ok(Some(held.clone())),
-            Err(wait) => {
-                let due = self.clock.now().plus(wait.max(LEAST_WAIT));
-                self.knock(id.target(), due.min(give_up_at));
-                Ok(None)
-            }
-        }
+        Ok(Some(held.clone()))
     }
 
     async fn give_up(&self, target: TargetId, entries: &[Waiting]) -> Result<(), StoreError> {

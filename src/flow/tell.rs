@@ -6,7 +6,8 @@
 //! Invariants:
 //! 1. Who waits for a slot of the origin keeps no room from others, and waits in turn. The room comes after it, other than with
 //!    whom `Hub::room` speaks of; but nobody who has room waits for a slot for longer than a moment.
-//! 2. Who waits for its rate keeps nothing from others.
+//! 2. Who waits for its rate keeps nothing from others: a place of the rate is taken last, right before the request, and who finds none
+//!    gives back what it has. So those who have waited long for a slot do not go in a burst.
 
 use std::time::Duration;
 
@@ -91,13 +92,6 @@ impl Hub {
     async fn passage_to(&self, id: HookId) -> Result<Option<Passage>, StoreError> {
         while let Some(hook) = self.listening(id).await? {
             let alone = self.paces.alone(&hook).await;
-            if let Err(wait) = self.paces.take(&hook) {
-                drop(alone);
-                match self.pause(wait).await {
-                    Some(()) => continue,
-                    None => break,
-                }
-            }
             let slot = self.slot_at(hook.endpoint.origin());
             let Some((permit, room)) = self.stop.run_until_cancelled(slot).await else {
                 break;
@@ -105,13 +99,20 @@ impl Hub {
             let Some(now) = self.listening(id).await? else {
                 break;
             };
-            if way(&now) == way(&hook) {
+            if way(&now) != way(&hook) {
+                continue;
+            }
+            let Err(wait) = self.paces.take(&now) else {
                 return Ok(Some(Passage {
                     hook: now,
                     permit,
                     _room: room,
                     _alone: alone,
                 }));
+            };
+            drop((permit, room, alone));
+            if self.pause(wait).await.is_none() {
+                break;
             }
         }
         Ok(None)
@@ -125,8 +126,8 @@ impl Hub {
 }
 
 /// What the passage to a hook hangs on.
-fn way(hook: &Hook) -> (&str, bool, Option<u32>) {
-    (hook.endpoint.origin(), hook.ordered, hook.rate)
+fn way(hook: &Hook) -> (&str, bool) {
+    (hook.endpoint.origin(), hook.ordered)
 }
 
 #[cfg(test)]

@@ -277,3 +277,23 @@ async fn an_edit_frees_what_was_rejected_also_with_a_clock_that_was_set_back() {
     assert_eq!(requests, 1);
     hub.store.close().await.expect("closed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_no_slot_takes_no_place_of_its_rate() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = Settings::default();
+    settings.delivery.per_origin = 1;
+    let hub = hub_with(&folder, settings);
+    let hook = Hook {
+        rate: Some(1),
+        ..hook_on(&hub, "http://127.0.0.1:9/").await
+    };
+    keep(&hub, &hook).await;
+    events_wait(&hub, &hook, &[None]).await;
+    let taken = hub.gates.of(hook.endpoint.origin()).try_pass();
+    let job = wake_up(hook.id.target(), hub.clock.now());
+    hub.run_backlog(job).await.expect("the store works");
+    assert_eq!(hub.paces.take(&hook), Ok(()), "nobody has gone yet");
+    drop(taken);
+    hub.store.close().await.expect("closed");
+}

@@ -100,3 +100,34 @@ async fn an_origin_that_is_spared_is_asked_on_request_and_spared_no_longer_if_it
     assert_eq!(hub.gates.closed_until(&gate), None);
     hub.store.close().await.expect("closed");
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_who_have_waited_long_for_a_slot_go_at_the_rate_of_the_hook() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = Settings::default();
+    settings.delivery.per_origin = 1;
+    let hub = hub_with(&folder, settings);
+    let hook = Hook {
+        rate: Some(1),
+        ..hook_on(&hub, "http://127.0.0.1:9/").await
+    };
+    keep(&hub, &hook).await;
+    let taken = hub.gates.of(hook.endpoint.origin()).try_pass();
+    let passes = async || {
+        let passage = hub.passage_to(hook.id).await.expect("a read");
+        assert!(passage.is_some());
+        tokio::time::Instant::now()
+    };
+    let freed = async {
+        tokio::time::sleep(PATIENCE).await;
+        drop(taken);
+    };
+    let (first, second, third, ()) = tokio::join!(passes(), passes(), passes(), freed);
+    let mut times = [first, second, third];
+    times.sort();
+    for pair in times.windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!(apart > Duration::from_millis(990), "{apart:?} apart");
+    }
+    hub.store.close().await.expect("closed");
+}
