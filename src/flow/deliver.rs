@@ -57,9 +57,9 @@ impl Hub {
         let at = self.clock.now();
         self.work.pulse.beat(Activity::Delivery, at);
         let (mut rendered, default_body) = self.render(edition, target, at);
-        let trace = self.traces.call(edition.publication().id);
-        if let Some(place) = trace {
-            rendered.pass_on(place);
+        let step = self.traces.call(edition, None);
+        if let Some(step) = &step {
+            rendered.pass_on(step.place);
         }
         let hook = match &target.recipient {
             Recipient::Hook(hook) => Some((hook, rendered.asked(hook, default_body))),
@@ -85,8 +85,8 @@ impl Hub {
         };
         let took = began.elapsed();
         self.work.pulse.beat(Activity::Delivery, at.plus(took));
-        if let Some(place) = trace {
-            self.trace_call(edition, target, place, at, took, &outcome);
+        if let Some(step) = step {
+            self.trace_call(step, target, at, took, &outcome);
         }
         let attempt = self.conclude(edition, target, permit, at, took, outcome);
         if let Some((hook, asked)) = hook

@@ -9,6 +9,8 @@ use serde_json::json;
 use super::Hub;
 use super::clock::new_publication_id;
 use super::editions::Edition;
+use super::tell::Why;
+use super::traces;
 use crate::dialect::repository;
 use crate::dialect::socialgateway::PING;
 use crate::domain::delivery::{Delivery, DeliveryId, RequestBody, Writing};
@@ -37,12 +39,14 @@ impl Hub {
     /// Begins an errand; whoever asked need not wait for the receiver.
     pub fn run(self: &Arc<Self>, errand: Errand, hook: Hook) {
         let hub = Arc::clone(self);
-        self.tracker.spawn(async move {
+        let errand = async move {
             let id = hook.id;
             if let Err(error) = hub.do_errand(errand, hook).await {
                 tracing::error!(hook = %id, ?errand, %error, "the store failed an errand");
             }
-        });
+        };
+        self.tracker
+            .spawn(traces::within(traces::current(), errand));
     }
 
     /// The body of the request of a delivery; `own` is what was kept beside it. `None` if it can no longer be made.
@@ -68,16 +72,30 @@ impl Hub {
     async fn do_errand(&self, errand: Errand, hook: Hook) -> Result<(), StoreError> {
         let id = hook.id;
         let edition = match errand {
-            Errand::Ping => Some(Arc::new(self.ping_of(&hook, new_publication_id()).await?)),
+            Errand::Ping => Some(self.new_ping(&hook).await?),
             Errand::Test => self.latest_push(&hook).await?,
             Errand::Again(delivery) => self.told_before(&hook, delivery).await?,
         };
+        let why = match errand {
+            Errand::Ping => Why::Ping,
+            Errand::Test => Why::Test,
+            Errand::Again(_) => Why::Redelivery,
+        };
         if let Some(edition) = edition {
-            let redelivery = matches!(errand, Errand::Again(_));
             // What came of it stands in the log.
-            self.tell(&edition, id, redelivery).await?;
+            self.tell(&edition, id, why).await?;
         }
         Ok(())
+    }
+
+    /// A ping, with which a trace begins.
+    async fn new_ping(&self, hook: &Hook) -> Result<Arc<Edition>, StoreError> {
+        let ping = self.ping_of(hook, new_publication_id()).await?;
+        let publication = ping.publication();
+        let (id, at) = (publication.id, publication.accepted_at);
+        let topic = publication.topic.as_str();
+        self.traces.accepted(id, traces::PING, topic, at, at);
+        Ok(Arc::new(ping))
     }
 
     async fn latest_push(&self, hook: &Hook) -> Result<Option<Arc<Edition>>, StoreError> {

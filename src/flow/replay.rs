@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::Hub;
 use super::clock::new_id;
+use super::tell::Why;
 use crate::domain::attempt::Verdict;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::hook::{Hook, HookId};
@@ -261,7 +262,7 @@ impl Hub {
             {
                 return Ok(Ok(Told::Passed));
             }
-            let Some(attempt) = self.tell(&edition, hook.id, true).await? else {
+            let Some(attempt) = self.tell(&edition, hook.id, Why::Replay).await? else {
                 // Then it does not go on, and it is seen above why.
                 continue;
             };

@@ -24,6 +24,36 @@ use crate::domain::hook::{Hook, HookId};
 use crate::net::sender::Exchange;
 use crate::store::{StoreError, Target};
 
+/// Why a hook is told of an event beside its fan-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// To say that it is there.
+    Ping,
+    /// To see what it does.
+    Test,
+    /// What it was told before.
+    Redelivery,
+    /// What was raised since a time.
+    Replay,
+}
+
+impl Why {
+    /// As traces have it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::Test => "test",
+            Self::Redelivery => "redelivery",
+            Self::Replay => "replay",
+        }
+    }
+
+    /// Whether the log of deliveries says that it was told before.
+    fn is_again(self) -> bool {
+        matches!(self, Self::Redelivery | Self::Replay)
+    }
+}
+
 /// What one request to a hook needs.
 struct Passage {
     hook: Hook,
@@ -34,7 +64,7 @@ struct Passage {
 
 impl Hub {
     /// Makes one request, as soon as the hook's origin, its rate and its order allow; one that is answered with 410 disables it.
-    /// `redelivery` is what the log says of it. `None` if the hub stops before that, or the hook is disabled or deleted.
+    /// `None` if the hub stops before that, or the hook is disabled or deleted.
     ///
     /// # Errors
     /// The store's.
@@ -42,7 +72,7 @@ impl Hub {
         &self,
         edition: &Edition,
         id: HookId,
-        redelivery: bool,
+        why: Why,
     ) -> Result<Option<Attempt>, StoreError> {
         let Some(passage) = self.passage_to(id).await? else {
             return Ok(None);
@@ -55,15 +85,23 @@ impl Hub {
         } = passage;
         let target = Target::from(hook.clone());
         let at = self.clock.now();
-        let (rendered, default_body) = self.render(edition, &target, at);
+        let (mut rendered, default_body) = self.render(edition, &target, at);
+        let step = self.traces.call(edition, Some(why));
+        if let Some(step) = &step {
+            rendered.pass_on(step.place);
+        }
         // A ping cannot be made again: the log keeps its body.
         let default_body = default_body.filter(|_| !edition.is_ping());
         let asked = rendered.asked(&hook, default_body);
         let began = Instant::now();
         let Exchange { outcome, headers } = self.transmit(rendered, hook.verify_tls).await;
         let took = began.elapsed();
+        if let Some(step) = step {
+            self.trace_call(step, &target, at, took, &outcome);
+        }
         let attempt = self.conclude(edition, &target, permit, at, took, outcome);
-        if let Some(note) = note(edition, &hook, attempt.clone(), asked, &headers, redelivery) {
+        let again = why.is_again();
+        if let Some(note) = note(edition, &hook, attempt.clone(), asked, &headers, again) {
             self.diary.note(note).await;
         }
         if attempt.outcome.verdict() == Verdict::Gone && !self.is_edited(&target).await? {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::Hub;
 use super::clock::random_bytes;
 use super::editions::Edition;
+use super::tell::Why;
 use crate::domain::attempt::{Outcome, Verdict};
 use crate::domain::trace::{SpanId, TraceId, TraceParent};
 use crate::domain::value::{PublicationId, Timestamp};
@@ -25,6 +26,14 @@ const OF_FANOUT: u64 = 0x5eed_fa17_0fa2_0001;
 tokio::task_local! {
     /// The trace that the request under way is part of.
     static FROM: Option<TraceParent>;
+}
+
+/// A request to a target, as it stands in a trace from its beginning on.
+pub(super) struct Step {
+    /// Where it stands: what its receiver is told.
+    pub(super) place: TraceParent,
+    parent: SpanId,
+    why: Option<Why>,
 }
 
 /// Who takes spans.
@@ -61,6 +70,11 @@ pub struct Traces {
     remembered: Mutex<BTreeMap<PublicationId, TraceParent>>,
 }
 
+/// The trace that the request under way is part of, for what it leaves to a task.
+pub(super) fn current() -> Option<TraceParent> {
+    FROM.try_with(|from| *from).ok().flatten()
+}
+
 /// Runs what a request asks for, as part of the trace that the request is part of.
 pub async fn within<F: Future>(from: Option<TraceParent>, work: F) -> F::Output {
     FROM.scope(from, work).await
@@ -88,7 +102,7 @@ impl Traces {
         let Some(sink) = &self.sink else {
             return;
         };
-        let from = FROM.try_with(|from| *from).ok().flatten();
+        let from = current();
         if let Some(from) = from {
             let mut remembered = self
                 .remembered
@@ -136,35 +150,41 @@ impl Traces {
         });
     }
 
-    /// The place of a delivery that begins, if it is looked at.
-    pub(super) fn call(&self, id: PublicationId) -> Option<TraceParent> {
+    /// A request to a target begins, if it is looked at: one of a fan-out, early or late; or beside it, and then `why`.
+    pub(super) fn call(&self, edition: &Edition, why: Option<Why>) -> Option<Step> {
         self.sink.as_ref()?;
+        let root = self.place(edition.publication().id)?;
         let span = SpanId(random_bytes());
-        Some(TraceParent {
-            span,
-            ..self.place(id)?
+        Some(Step {
+            place: TraceParent { span, ..root },
+            // A ping has no fan-out.
+            parent: match edition.is_ping() {
+                true => root.span,
+                false => fanout_span(root.span),
+            },
+            why,
         })
     }
 
-    /// A delivery has ended.
-    pub(super) fn called(
+    /// It has ended.
+    fn called(
         &self,
-        id: PublicationId,
-        place: TraceParent,
+        step: Step,
         at: Timestamp,
         took: Duration,
-        attributes: Vec<(&'static str, String)>,
+        mut attributes: Vec<(&'static str, String)>,
         error: Option<String>,
     ) {
-        let (Some(sink), Some(root)) = (&self.sink, self.place(id)) else {
+        let Some(sink) = &self.sink else {
             return;
         };
+        attributes.extend(step.why.map(|why| ("fanfare.why", why.name().to_owned())));
         sink(Span {
-            parent: Some(fanout_span(root.span)),
+            parent: Some(step.parent),
             is_call: true,
             attributes,
             error,
-            ..span(place, "deliver", at, took)
+            ..span(step.place, "deliver", at, took)
         });
     }
 
@@ -208,9 +228,8 @@ impl Hub {
     /// A request to a target has ended.
     pub(super) fn trace_call(
         &self,
-        edition: &Edition,
+        step: Step,
         target: &Target,
-        place: TraceParent,
         at: Timestamp,
         took: Duration,
         outcome: &Outcome,
@@ -225,13 +244,14 @@ impl Hub {
             Outcome::Unanswered { failure, detail } => format!("{failure:?}: {detail}"),
         };
         let error = (outcome.verdict() != Verdict::Delivered).then_some(failure);
-        let id = edition.publication().id;
-        self.traces.called(id, place, at, took, attributes, error);
+        self.traces.called(step, at, took, attributes, error);
     }
 }
 
 /// What a fan-out is called.
 pub(super) const FAN_OUT: &str = "fan out";
+/// What a hook's ping is called, in which one request hangs.
+pub(super) const PING: &str = "ping a hook";
 /// What a fetch is called.
 pub(super) const FETCH: &str = "fetch";
 

@@ -8,7 +8,7 @@
 //! - [`schemas`]: GitHub's descriptions of its hooks and deliveries, on its examples and on broken ones.
 //! - [`desk`]: `/api/v1/hooks`; [`pleroma`]: Pleroma's admin API; [`repositories`]: SocialGateway's API, with the examples of the user's document as `curl` sends them; [`classic`]: requests to `/hub` that are none of its.
 //! - [`permission`]: who may do what with hooks, whichever way they come; [`secrecy`]: what is shown to nobody.
-//! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request.
+//! - [`replays`]: what was raised, sent once more; [`telling`]: what else a hook is told on request; [`traced`]: its traces.
 //! - [`events`], [`sources`], [`inbox`]: what a program raises or another system sends, and who may; [`raising`] is how they say it.
 //! - [`conduct`]: how hooks behave; [`scenarios`]: what a leading sender fails at; [`round_trip`]: each dialect at a socket, and at the inbox of another hub;
 //!   [`waiting`]: what waits for them, and for how long; [`hooking`] makes hooks and reads their log.
@@ -63,4 +63,5 @@ mod services;
 mod signatures;
 mod sources;
 mod telling;
+mod traced;
 mod waiting;

@@ -1,20 +1,15 @@
 //! Traces: one from the publisher to each receiver, at a collector that takes OTLP.
 
-use std::collections::BTreeMap;
-
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use opentelemetry_proto::tonic::trace::v1::Span;
-use prost::Message as _;
-
 use crate::support::client::bearer;
-use crate::support::{PUBLISHER, Reply, Request, Response, Scene, Server, TOPIC, eventually};
+use crate::support::collector::{Collector, Spans, attribute, place};
+use crate::support::{PUBLISHER, Reply, Request, Response, Scene, TOPIC, eventually};
 
 const THEIRS: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// A collector, and a scene whose hub sends it one trace in so many.
-async fn traced(one_in: &str) -> (Server, Scene) {
-    let collector = Server::start_on([127, 0, 0, 1].into(), |_| Reply::ok("")).await;
-    let endpoint = collector.url("/v1/traces");
+async fn traced(one_in: &str) -> (Collector, Scene) {
+    let collector = Collector::start().await;
+    let endpoint = collector.endpoint();
     let scene = Scene::with(&[
         ("telemetry.otlp_endpoint", &endpoint),
         ("telemetry.sample_one_in", one_in),
@@ -23,35 +18,11 @@ async fn traced(one_in: &str) -> (Server, Scene) {
     (collector, scene)
 }
 
-/// All spans that have come, by name.
-fn spans(collector: &Server) -> BTreeMap<String, Vec<Span>> {
-    let mut spans = BTreeMap::<String, Vec<Span>>::new();
-    for request in collector.log().matching(|_| true) {
-        assert_eq!(request.path(), "/v1/traces");
-        assert_eq!(
-            request.header("content-type"),
-            Some("application/x-protobuf")
-        );
-        let batch = ExportTraceServiceRequest::decode(request.body.clone()).expect("spans");
-        for scope in batch
-            .resource_spans
-            .into_iter()
-            .flat_map(|it| it.scope_spans)
-        {
-            for span in scope.spans {
-                spans.entry(span.name.clone()).or_default().push(span);
-            }
-        }
-    }
-    spans
-}
-
 /// Waits until so many deliveries are told of, and the fan-out.
-async fn told(collector: &Server, deliveries: usize) -> BTreeMap<String, Vec<Span>> {
-    eventually("the spans", async || {
-        let spans = spans(collector);
-        let delivered = spans.get("deliver").map_or(0, Vec::len);
-        (delivered == deliveries && spans.contains_key("fan out")).then_some(spans)
+async fn told(collector: &Collector, deliveries: usize) -> Spans {
+    eventually("the fan-out's span", async || {
+        let spans = collector.told("deliver", deliveries).await;
+        spans.contains_key("fan out").then_some(spans)
     })
     .await
 }
@@ -69,14 +40,6 @@ async fn push(scene: &Scene, text: &str, traceparent: Option<&str>) -> Response 
         .request("POST", "/publish", &headers, text.as_bytes())
         .await
         .expect(202)
-}
-
-fn place(span: &Span) -> String {
-    format!(
-        "00-{}-{}-01",
-        hex::encode(&span.trace_id),
-        hex::encode(&span.span_id)
-    )
 }
 
 fn traceparent(request: &Request) -> Option<String> {
@@ -110,12 +73,8 @@ async fn a_publishers_trace_goes_on_to_each_receiver() {
         assert_eq!(deliver.parent_span_id, fan_out.span_id);
         assert_eq!(deliver.trace_id, publish.trace_id);
         assert!(deliver.end_time_unix_nano >= deliver.start_time_unix_nano);
-        let names: Vec<_> = deliver
-            .attributes
-            .iter()
-            .map(|it| it.key.as_str())
-            .collect();
-        assert!(names.contains(&"http.response.status_code"), "{names:?}");
+        let status = attribute(deliver, "http.response.status_code");
+        assert_eq!(status.as_deref(), Some("200"));
         places.push(place(deliver));
     }
     let mut passed_on = Vec::new();
@@ -130,7 +89,7 @@ async fn a_publishers_trace_goes_on_to_each_receiver() {
     scene.hub.ended(&answer).await;
     let untraced = push(&scene, "no news", Some(&THEIRS.replace("-01", "-00"))).await;
     scene.hub.ended(&untraced).await;
-    assert_eq!(self::spans(&collector)["deliver"].len(), 2);
+    assert_eq!(collector.spans()["deliver"].len(), 2);
 }
 
 #[tokio::test]

@@ -33,9 +33,7 @@ async fn the_dashboard_and_the_alerts_name_metrics_that_there_are() {
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let names = samples.filter_map(|line| line.split(['{', ' ']).next());
         let names: BTreeSet<_> = names.map(str::to_owned).collect();
-        names
-            .contains("fanfare_backlog_entries")
-            .then_some(names)
+        names.contains("fanfare_backlog_entries").then_some(names)
     })
     .await;
     for file in ["grafana-dashboard.json", "alerts.yml"] {

@@ -30,7 +30,7 @@ async fn it_is_told_in_turn_though_the_slots_of_its_origin_are_always_taken() {
     let gate = hub.gates.of(hook.endpoint.origin());
     let mut taken = gate.try_pass().expect("a free slot");
     let edition = edition(&hub).await;
-    let telling = receiver.answering(200, hub.tell(&edition, hook.id, false));
+    let telling = receiver.answering(200, hub.tell(&edition, hook.id, Why::Test));
     let mut telling = pin!(telling);
     let began = Moment::now();
     // Somebody waits for the slot whenever it is given back, and keeps it.
@@ -68,7 +68,7 @@ async fn who_was_gone_before_an_edit_stays_whatever_the_clock_says() {
             keep(&hub, &edited).await;
             called.answer(410).await;
         };
-        let (told, ()) = tokio::join!(hub.tell(&edition, hook.id, false), answered);
+        let (told, ()) = tokio::join!(hub.tell(&edition, hook.id, Why::Test), answered);
         let attempt = told.expect("the store works").expect("an attempt");
         assert_eq!(attempt.outcome.verdict(), Verdict::Gone);
         let now = hub.store.hook(hook.id).await.expect("a read");
@@ -93,7 +93,7 @@ async fn an_origin_that_is_spared_is_asked_on_request_and_spared_no_longer_if_it
     hub.gates.record(&gate, &failed, Duration::ZERO);
     assert!(hub.gates.closed_until(&gate).is_some());
     let edition = edition(&hub).await;
-    let telling = hub.tell(&edition, hook.id, false);
+    let telling = hub.tell(&edition, hook.id, Why::Test);
     let (requests, told) = receiver.answering(200, telling).await;
     assert!(told.expect("the store works").is_some());
     assert_eq!(requests, 1);

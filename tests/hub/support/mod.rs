@@ -2,6 +2,7 @@
 //! and misbehave on demand. In: what a test wants to be said. Out: what was answered, and what arrived.
 
 pub mod client;
+pub mod collector;
 pub mod http;
 pub mod hub;
 pub mod publisher;
