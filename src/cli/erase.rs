@@ -94,6 +94,7 @@ pub async fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
 fn said(erased: &Value) -> String {
     let parts = [
         ("subscriptions", "subscriptions"),
+        ("requests", "unconfirmed requests"),
         ("hooks", "hooks"),
         ("deliveries", "deliveries"),
         ("events", "events"),

@@ -12,8 +12,9 @@ use super::Hub;
 use super::hooks::HookError;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::hook::{Hook, HookId};
+use crate::domain::job::{Job, JobId};
 use crate::domain::source::SourceName;
-use crate::domain::value::{CallbackUrl, PublicationId, TargetId, TopicId};
+use crate::domain::value::{CallbackUrl, PublicationId, TargetId, TopicId, TopicUrl};
 use crate::store::{Change, HookChange, StoreError};
 
 /// Rows looked at in one go.
@@ -30,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Erased {
     /// Subscriptions, with what waited for them.
     pub subscriptions: u64,
+    /// Requests that no callback has confirmed yet, and denials that none has heard.
+    pub requests: u64,
     /// Hooks, with what waited for them, and their replays.
     pub hooks: u64,
     /// Deliveries in the logs of those.
@@ -57,6 +60,11 @@ impl Hub {
         let (mut erased, mut ended) = (Erased::default(), Targets::default());
         let hooks = self.all_hooks_of(source).await?;
         self.erase_hooks(hooks, &mut erased, &mut ended).await?;
+        let is_its = |topic: &TopicUrl| {
+            let place = self.event_place(topic);
+            place.is_some_and(|place| place.source.id() == source.id())
+        };
+        erased.requests += self.erase_requests(|topic, _| is_its(topic)).await?;
         let mut after = None;
         loop {
             let topics = self.store.topics(after, PAGE).await?;
@@ -65,8 +73,7 @@ impl Hub {
             };
             after = Some(last.id());
             for topic in topics {
-                let place = self.event_place(&topic.url);
-                if place.is_some_and(|place| place.source.id() == source.id()) {
+                if is_its(&topic.url) {
                     self.erase_topic(topic.id(), &mut erased, &mut ended)
                         .await?;
                 }
@@ -95,6 +102,8 @@ impl Hub {
     /// The store's; what was erased before stays erased.
     pub async fn erase_callback(&self, callback: &CallbackUrl) -> Result<Erased, StoreError> {
         let (mut erased, mut ended) = (Erased::default(), Targets::default());
+        // First: what is confirmed before that is among the subscriptions.
+        erased.requests += self.erase_requests(|_, its| its == callback).await?;
         let mut after = None;
         loop {
             let page = self.store.subscriptions(after, PAGE).await?;
@@ -124,6 +133,34 @@ impl Hub {
         erased.named += self.unname(callback, &ended).await?;
         tracing::info!(origin = callback.origin(), ?erased, "a callback was erased");
         Ok(erased)
+    }
+
+    /// Requests to subscribe and unsubscribe that are not decided, and denials that are not heard. One that is under way leaves nothing: see
+    /// `Hub::is_kept`.
+    async fn erase_requests(
+        &self,
+        is_its: impl Fn(&TopicUrl, &CallbackUrl) -> bool,
+    ) -> Result<u64, StoreError> {
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.store.jobs(after, PAGE).await?;
+            after = page.last().map(Job::id);
+            let its = page.iter().filter(|job| match job {
+                Job::Verify(job) => is_its(&job.intent.topic, &job.intent.callback),
+                Job::Deny(job) => is_its(&job.denial.topic, &job.denial.callback),
+                _ => false,
+            });
+            let finish: Vec<_> = its.map(|job| Change::Finish(job.id())).collect();
+            if !finish.is_empty() {
+                count += finish.len() as u64;
+                let _nobody_decides = self.deciding.write().await;
+                self.store.commit(finish).await?;
+            }
+            // They are the first of the jobs.
+            if !matches!(after, Some(JobId::Verify(_) | JobId::Deny(_))) {
+                return Ok(count);
+            }
+        }
     }
 
     async fn erase_hooks(

@@ -223,6 +223,8 @@ pub struct Hub {
     desk: tokio::sync::Mutex<()>,
     /// Who writes a replay's row holds it.
     replaying: tokio::sync::Mutex<()>,
+    /// Shared by those who decide what becomes of a request to subscribe; alone, who erases some.
+    deciding: tokio::sync::RwLock<()>,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,
     /// What hooks were sent.
@@ -311,6 +313,7 @@ impl Hub {
             unheard: Unheard::default(),
             desk: tokio::sync::Mutex::default(),
             replaying: tokio::sync::Mutex::default(),
+            deciding: tokio::sync::RwLock::default(),
             hosts: Stripes::default(),
             diary: Diary::default(),
             paces: Paces::default(),

@@ -46,7 +46,15 @@ impl Hub {
             self.store.commit(vec![finish]).await?;
             return Ok(Vec::new());
         }
+        if !self.is_kept(&job).await? {
+            return Ok(Vec::new());
+        }
         let mut answer = self.ask(&job.intent).await;
+        // From here on it is decided: what is erased meanwhile is gone before, and otherwise after it.
+        let _deciding = self.deciding.read().await;
+        if !self.is_kept(&job).await? {
+            return Ok(Vec::new());
+        }
         if let Answer::Open { reason, at_last } = answer {
             if self.may_ask_again(&job) {
                 return self.ask_later(job).await;
@@ -92,6 +100,17 @@ impl Hub {
         Ok(vec![deny])
     }
 
+    /// False if the request was erased, or has ended in another way: then nothing comes of it, and who waits for the verdict is told.
+    async fn is_kept(&self, job: &Verify) -> Result<bool, StoreError> {
+        let kept = self.store.job(JobId::Verify(job.intent.id)).await?;
+        if kept.is_none() {
+            let reason = "the operator has erased what the hub had of this callback or topic";
+            self.verdicts
+                .refused(&job.intent, Verdict::Unverified(reason.to_owned()));
+        }
+        Ok(kept.is_some())
+    }
+
     async fn ask_later(&self, mut job: Verify) -> Result<Vec<Job>, StoreError> {
         job.failures += 1;
         job.due = self
@@ -106,6 +125,10 @@ impl Hub {
 
     /// Tells a callback that it is denied; any answer will do.
     pub(super) async fn run_deny(self: &Arc<Self>, mut job: Deny) -> Result<Vec<Job>, StoreError> {
+        let id = JobId::Deny(job.denial.id);
+        if self.store.job(id).await?.is_none() {
+            return Ok(Vec::new());
+        }
         let heard = match Url::parse(&job.denial.url()) {
             Ok(url) => self.caller.get(&url).await.map(|_| ()),
             Err(_) => Ok(()),
@@ -115,6 +138,10 @@ impl Hub {
             && usize::try_from(job.failures)
                 .is_ok_and(|failures| failures < self.verify_schedule.len())
         {
+            let _deciding = self.deciding.read().await;
+            if self.store.job(id).await?.is_none() {
+                return Ok(Vec::new());
+            }
             job.failures += 1;
             job.due = self
                 .clock
@@ -124,7 +151,7 @@ impl Hub {
             self.store.commit(vec![Change::Put(later.clone())]).await?;
             return Ok(vec![later]);
         }
-        let finish = Change::Finish(JobId::Deny(job.denial.id));
+        let finish = Change::Finish(id);
         self.store.commit(vec![finish]).await?;
         Ok(Vec::new())
     }

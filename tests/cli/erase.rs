@@ -1,9 +1,12 @@
 //! Erasure: nothing of a source, or of a callback, can be found afterwards, and all else is there.
 
+use std::sync::mpsc;
+use std::thread;
+
 use serde_json::Value;
 
 use crate::own_hub::{Hub, TOKEN};
-use crate::support::{Done, Server, eventually, fanfare_with, send};
+use crate::support::{Done, Request, Server, eventually, fanfare_with, send};
 
 fn at(hub: &Hub, args: &[&str]) -> Done {
     let env = [("FANFARE_URL", hub.url.as_str()), ("FANFARE_TOKEN", TOKEN)];
@@ -25,18 +28,20 @@ fn get(hub: &Hub, path: &str) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap_or_default())
 }
 
+/// What the hub wants to hear, if it asks.
+fn challenge(request: &Request) -> Option<String> {
+    let query = request.line.split_once('?').map_or("", |(_, query)| query);
+    url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "hub.challenge")
+        .map(|(_, challenge)| challenge.into_owned())
+}
+
 /// Confirms each subscription, and takes nothing below `/refuses`.
 fn receiver() -> Server {
-    Server::start(|request| {
-        let query = request.line.split_once('?').map_or("", |(_, query)| query);
-        let challenge = url::form_urlencoded::parse(query.as_bytes())
-            .find(|(name, _)| name == "hub.challenge")
-            .map(|(_, challenge)| challenge.into_owned());
-        match challenge {
-            Some(challenge) => format!("200 OK\n\n{challenge}"),
-            None if request.line.contains("/refuses") => "500 Oh\n\nno".to_owned(),
-            None => "200 OK\n\n".to_owned(),
-        }
+    Server::start(|request| match challenge(request) {
+        Some(challenge) => format!("200 OK\n\n{challenge}"),
+        None if request.line.contains("/refuses") => "500 Oh\n\nno".to_owned(),
+        None => "200 OK\n\n".to_owned(),
     })
 }
 
@@ -118,8 +123,7 @@ fn a_source_is_erased_and_another_one_stays_as_it_is() {
     let (status, shop) = get(&hub, &receipts[1]);
     assert_eq!((status, &shop["in_backlog"]), (200, &2.into()));
     let again = at(&hub, &["erase", "source", "blog", "--yes"]);
-    let nothing =
-        "erased: 0 subscriptions, 0 hooks, 0 deliveries, 0 events, 0 places in receipts\n";
+    let nothing = "erased: 0 subscriptions, 0 unconfirmed requests, 0 hooks, 0 deliveries, 0 events, 0 places in receipts\n";
     assert_eq!(again.out, nothing, "it is gone");
     // It is still declared, and can begin anew.
     json(&hub, &["events", "raise", "blog", "posted"]);
@@ -165,6 +169,46 @@ fn a_callback_is_erased_and_receipts_do_not_name_it_any_longer() {
     assert_eq!(erased["hooks"], 1);
     assert!(!json(&hub, &["hooks", "list"]).to_string().contains(&hook));
     assert!(!names(&receipts[1]).contains(&hook));
+}
+
+#[test]
+fn a_request_that_is_being_verified_is_erased_and_comes_to_nothing() {
+    for (what, name) in [("callback", None), ("source", Some("blog"))] {
+        let hub = Hub::start();
+        json(&hub, &["sources", "add", "blog", "--event", "posted"]);
+        let topic = format!("{}blog/events/posted", hub.url);
+        let (asked, is_asked) = mpsc::channel();
+        let (answer, may_answer) = mpsc::channel();
+        let receiver = Server::start(move |request| {
+            let challenge = challenge(request).unwrap_or_default();
+            asked.send(()).expect("the test waits");
+            may_answer.recv().expect("the test says when");
+            format!("200 OK\n\n{challenge}")
+        });
+        let callback = receiver.at("reader");
+        let (hub_url, of) = (hub.url.clone(), callback.clone());
+        let subscribing = thread::spawn(move || {
+            let args = ["subscribe", &topic, &of, "--hub", &hub_url, "--sync"];
+            fanfare_with(&args, &[], b"")
+        });
+        is_asked.recv().expect("the callback is asked");
+        let erased = json(&hub, &["erase", what, name.unwrap_or(&callback), "--yes"]);
+        assert_eq!(
+            (&erased["requests"], &erased["subscriptions"]),
+            (&1.into(), &0.into()),
+            "{what}"
+        );
+        let (_, unconfirmed) = get(&hub, "api/v1/verifications");
+        assert_eq!(unconfirmed["items"], Value::Array(Vec::new()));
+        // Now it agrees, and the hub has its verdict.
+        answer.send(()).expect("the callback waits");
+        let subscribed = subscribing.join().expect("it ends");
+        assert_ne!(subscribed.code, Some(0), "{}", subscribed.out);
+        assert!(subscribed.err.contains("has erased"), "{}", subscribed.err);
+        let list = json(&hub, &["subscriptions", "list"]);
+        assert_eq!(list, Value::Array(Vec::new()), "{what}");
+        assert_eq!(json(&hub, &["topics", "list"]), Value::Array(Vec::new()));
+    }
 }
 
 #[test]
