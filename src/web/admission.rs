@@ -45,13 +45,18 @@ impl Admission {
         let Some(rate) = &self.rate else {
             return Ok(());
         };
-        rate.check_key(&network_of(self.client(call)))
+        rate.check_key(&self.customer(call))
             .map_err(|not_until| Problem::TooMany(not_until.wait_time_from(self.clock.now())))
     }
 
     /// Who a request comes from.
     pub fn client(&self, call: &Call) -> IpAddr {
         client(call.peer, &call.headers, &self.trusted_proxies)
+    }
+
+    /// What a request counts for: see `network_of`.
+    pub fn customer(&self, call: &Call) -> IpAddr {
+        network_of(self.client(call))
     }
 
     /// Forgets clients that have all their requests left again, from time to time.

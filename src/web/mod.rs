@@ -18,6 +18,7 @@ mod erasures;
 mod events;
 pub mod form;
 mod grants;
+mod guesses;
 mod health;
 mod hooks;
 mod hosted;
@@ -60,8 +61,9 @@ use self::admission::Admission;
 pub use self::api::about::Setting;
 use self::api::{about, subscriptions, topics};
 use self::call::Call;
+use self::guesses::Guesses;
 use self::health::Readiness;
-use self::problem::Problem;
+use self::problem::{Problem, TokenRefused};
 use self::route::Route;
 use self::settings::LimitSettings;
 use self::stream::Streams;
@@ -131,6 +133,7 @@ struct Site {
     tokens: Keyring,
     metrics: Arc<dyn Fn() -> String + Send + Sync>,
     admission: Admission,
+    guesses: Guesses,
     readiness: Readiness,
     streams: Streams,
     settings: Vec<Setting>,
@@ -142,6 +145,7 @@ impl Site {
         Self {
             streams,
             admission: Admission::new(&web.limits),
+            guesses: Guesses::default(),
             readiness: Readiness::default(),
             started_at: web.hub.clock.now(),
             tokens: Keyring::new(web.tokens, Arc::clone(&web.hub)),
@@ -300,6 +304,8 @@ async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call)
         || matches!(route, Route::Event { .. } | Route::Inbox(_))
         || matches!(route, Route::SelfService) && subscription::prefers_json(&call.headers);
     let from = traceparent(&site, &call);
+    let client = site.admission.customer(&call);
+    let door = Arc::clone(&site);
     let handled = tracker
         .spawn(async move { traces::within(from, reply(site, route, call)).await })
         .await
@@ -309,6 +315,9 @@ async fn answer(site: Arc<Site>, tracker: TaskTracker, route: Route, call: Call)
         Ok(stream) => return stream,
         Err(problem) => problem.answer(is_for_programs),
     };
+    if answer.extensions().get::<TokenRefused>().is_some() {
+        door.guesses.note(client);
+    }
     tracing::debug!(http.method = %method, http.path = path, http.status = answer.status().as_u16());
     let headers = answer.headers_mut();
     let nosniff = HeaderValue::from_static("nosniff");

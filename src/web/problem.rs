@@ -30,6 +30,9 @@ pub enum Problem {
     /// 401: a webhook that nobody vouches for.
     #[error("{0}")]
     Unsigned(String),
+    /// 403: the token that was shown is none.
+    #[error("the hub does not know this token, or it has expired")]
+    UnknownToken,
     /// 403.
     #[error("{0}")]
     Forbidden(String),
@@ -77,13 +80,17 @@ pub enum Problem {
     Store(#[from] StoreError),
 }
 
+/// Stands beside an answer to whom showed a token that the hub does not know.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenRefused;
+
 impl Problem {
     /// The status code of the reply.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::NoToken | Self::Unsigned(_) => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::UnknownToken | Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
@@ -109,6 +116,9 @@ impl Problem {
             false => text_answer(self.status(), &self.to_string()),
         };
         self.explain(answer.headers_mut());
+        if let Self::UnknownToken = self {
+            answer.extensions_mut().insert(TokenRefused);
+        }
         answer
     }
 

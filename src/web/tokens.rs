@@ -84,7 +84,10 @@ impl Keyring {
         headers: &HeaderMap,
     ) -> Result<(Arc<Token>, Option<Timestamp>), Problem> {
         if let Some(shown) = presented(headers) {
-            return Ok((self.known(&digest(&shown)).ok_or_else(unknown)?, None));
+            return Ok((
+                self.known(&digest(&shown)).ok_or(Problem::UnknownToken)?,
+                None,
+            ));
         }
         let session = self.sessions.token(headers, self.hub.clock.now());
         // A session whose token was revoked is over: whoever it was signs in anew.
@@ -98,7 +101,7 @@ impl Keyring {
     /// # Errors
     /// 403 with a token that the hub does not know.
     pub fn sign_in(&self, shown: &str) -> Result<(Arc<Token>, String, Timestamp), Problem> {
-        let token = self.known(&digest(shown)).ok_or_else(unknown)?;
+        let token = self.known(&digest(shown)).ok_or(Problem::UnknownToken)?;
         let now = self.hub.clock.now();
         let id = self.sessions.begin(token.digest, now);
         tracing::info!(token.id = %token.id, token.name, token.role = token.role.name(), "signed in");
@@ -163,10 +166,6 @@ impl Keyring {
             scope(&token)
         )))
     }
-}
-
-fn unknown() -> Problem {
-    Problem::Forbidden("the hub does not know this token, or it has expired".into())
 }
 
 fn unbounded(name: &str, role: Role, digest: TokenDigest) -> Arc<Token> {

@@ -28,6 +28,7 @@ mod fetch;
 mod first_start;
 mod foreign;
 mod guard;
+mod guessing;
 mod health;
 mod hosts;
 mod https;

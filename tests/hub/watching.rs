@@ -72,5 +72,5 @@ fn prometheus_takes_the_rules() {
     let said = String::from_utf8_lossy(&checked.stdout);
     let complaint = String::from_utf8_lossy(&checked.stderr);
     assert!(checked.status.success(), "{said}{complaint}");
-    assert!(said.contains("8 rules found"), "{said}");
+    assert!(said.contains("9 rules found"), "{said}");
 }

@@ -85,8 +85,9 @@ impl Refusal {
         told["documentation_url"] = base.into();
         let mut answer = json_answer(status, &told);
         if let Self::Other(problem) = self {
-            // Its headers, such as WWW-Authenticate, and what it logs.
+            // Its headers, such as WWW-Authenticate, what stands beside it, and what it logs.
             let plain = problem.answer(true);
+            *answer.extensions_mut() = plain.extensions().clone();
             for (name, value) in plain.headers() {
                 if !answer.headers().contains_key(name) {
                     answer.headers_mut().insert(name.clone(), value.clone());
