@@ -42,7 +42,8 @@ Examples:
       --listen 0.0.0.0:9000 --callback https://me.example/bench
       a hub elsewhere, which reaches this machine through the callback's URL
 
-The token is a publisher's, or the administrator's. The topic is made up, and all are unsubscribed at the end.";
+The token is a publisher's, or the administrator's. The topic is made up, and all are
+unsubscribed at the end.";
 
 /// Requests to the hub at once.
 const AT_ONCE: usize = 32;
