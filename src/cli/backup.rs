@@ -2,8 +2,8 @@
 //! does not; a file and an empty folder. Out: the file; a folder of which it is proven that it has what the file has.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::PATIENCE;
 use super::exit::Failure;
+use super::progress::{Progress, Whole};
 use super::remote::{Remote, RemoteArgs};
 use super::table::table;
 use super::transfer::{Folder, SafeFile};
@@ -22,7 +23,7 @@ use crate::domain::notation;
 use crate::flow::backups::{Backup, Backups};
 use crate::flow::clock::Clock;
 use crate::store::archive::Contents;
-use crate::store::restore::{Restored, restore};
+use crate::store::restore::{RestoreError, Restored, restore};
 
 pub const BACKUP_EXAMPLE: &str = "\
 Examples:
@@ -30,15 +31,17 @@ Examples:
   fanfare backup --output - | zstd > hub.fanfare.zst
   fanfare backup --data-dir /var/lib/fanfare --output hub.fanfare
 
-The first two ask a hub that runs, and need its administrator's token; it goes on meanwhile. The last one takes the data folder of a
-hub that does not. Everything is in the file, secrets too: keep it safe.";
+The first two ask a hub that runs, and need its administrator's token; it goes on meanwhile.
+The last one takes the data folder of a hub that does not.
+Everything is in the file, secrets too: keep it safe.";
 
 pub const RESTORE_EXAMPLE: &str = "\
 Examples:
   fanfare restore hub.fanfare --data-dir /var/lib/fanfare
   zstd -dc hub.fanfare.zst | fanfare restore - --data-dir ./data
 
-The folder must be empty, or not be there. It is there, whole and compared with the file row by row, or not at all.";
+The folder must be empty, or not be there. Afterwards it is whole, compared with the file row by
+row, or it is not there at all.";
 
 #[derive(Args, Debug)]
 pub struct BackupArgs {
@@ -94,6 +97,7 @@ pub async fn backup(args: &BackupArgs) -> anyhow::Result<ExitCode> {
 
 async fn of_hub(args: &BackupArgs) -> anyhow::Result<Value> {
     let remote = Remote::patient(&args.remote, PATIENCE)?;
+    let progress = Progress::begin("the hub makes the backup", Whole::One, args.remote.json);
     let said = remote.ask(Method::POST, "api/v1/backups", None).await?;
     let (Some(id), Some(bytes)) = (said["id"].as_str(), said["bytes"].as_u64()) else {
         bail!("the hub does not answer as a Fanfare hub does");
@@ -102,7 +106,7 @@ async fn of_hub(args: &BackupArgs) -> anyhow::Result<Value> {
     write(args, async |out| {
         let mut sum = Sha256::new();
         let mut from = 0;
-        let mut progress = Progress::of(bytes);
+        progress.then("backing up", Whole::Bytes(bytes));
         while from < bytes {
             let piece = remote.bytes(&format!("{path}?from={from}")).await?;
             if piece.is_empty() {
@@ -131,8 +135,13 @@ async fn of_folder(args: &BackupArgs) -> anyhow::Result<Value> {
     }
     let store = app::open_store(&config)?;
     let backups = app::backups(&config, store.clone(), Clock::System)?;
+    let progress = Progress::begin("making the backup", Whole::One, args.remote.json);
     let made = backups.make().await?;
-    let written = write(args, async |out| copy(&backups, &made, out).await).await;
+    progress.then("backing up", Whole::Bytes(made.bytes));
+    let written = write(args, async |out| {
+        copy(&backups, &made, out, &progress).await
+    })
+    .await;
     backups.remove(made.id).await?;
     store.close().await?;
     written?;
@@ -142,7 +151,12 @@ async fn of_folder(args: &BackupArgs) -> anyhow::Result<Value> {
     Ok(said)
 }
 
-async fn copy(backups: &Backups, made: &Backup, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn copy(
+    backups: &Backups,
+    made: &Backup,
+    out: &mut dyn Write,
+    progress: &Progress,
+) -> anyhow::Result<()> {
     let mut from = 0;
     while let Some(piece) = backups.piece(made.id, from, 4 << 20).await? {
         if piece.is_empty() {
@@ -150,6 +164,7 @@ async fn copy(backups: &Backups, made: &Backup, out: &mut dyn Write) -> anyhow::
         }
         out.write_all(&piece)?;
         from += piece.len() as u64;
+        progress.at(from);
     }
     Ok(())
 }
@@ -176,14 +191,13 @@ async fn write(
 /// If the folder is not empty, if the backup is not whole, or if what was written is not what is there.
 pub fn restored(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     let folder = args.folder.settings()?.data_dir;
-    let mut progress = Progress::of(0);
-    let told = |rows| progress.at(rows);
     let done = match args.input.as_os_str() == "-" {
-        true => restore(io::stdin().lock(), &folder, told),
+        true => from(io::stdin().lock(), Whole::Open, &folder, args.json),
         false => {
-            let file = File::open(&args.input)
-                .with_context(|| format!("cannot read {}", args.input.display()))?;
-            restore(file, &folder, told)
+            let cannot = || format!("cannot read {}", args.input.display());
+            let file = File::open(&args.input).with_context(cannot)?;
+            let bytes = file.metadata().with_context(cannot)?.len();
+            from(file, Whole::Bytes(bytes), &folder, args.json)
         }
     };
     let Restored {
@@ -191,7 +205,6 @@ pub fn restored(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
         contents,
         unreadable,
     } = done.with_context(|| format!("{} is not restored", args.input.display()))?;
-    drop(progress);
     if args.json {
         let said = json!({
             "data_dir": folder,
@@ -220,6 +233,21 @@ pub fn restored(args: &RestoreArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn from(
+    archive: impl Read,
+    whole: Whole,
+    folder: &Path,
+    json: bool,
+) -> Result<Restored, RestoreError> {
+    let progress = Progress::begin("restoring", whole, json);
+    restore(progress.reading(archive), folder, |row, rows| {
+        if row == 0 {
+            progress.then("comparing", Whole::Items(rows));
+        }
+        progress.at(row);
+    })
+}
+
 fn summary(contents: &Contents) -> String {
     let rows = contents.kinds.iter().map(|(name, kind)| {
         let short = kind.sha256.get(..16).unwrap_or_default().to_owned();
@@ -227,37 +255,4 @@ fn summary(contents: &Contents) -> String {
     });
     let rows: Vec<_> = rows.collect();
     table(["KIND", "ROWS", "SHA-256"], &rows)
-}
-
-/// Shows on a terminal how far something has come.
-struct Progress {
-    whole: u64,
-    is_shown: bool,
-}
-
-impl Progress {
-    fn of(whole: u64) -> Self {
-        Self {
-            whole,
-            is_shown: io::stderr().is_terminal(),
-        }
-    }
-
-    fn at(&mut self, so_far: u64) {
-        if !self.is_shown {
-            return;
-        }
-        match (so_far * 100).checked_div(self.whole) {
-            Some(percent) => eprint!("\r{percent:3} % "),
-            None => eprint!("\r{so_far} rows "),
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.is_shown {
-            eprint!("\r");
-        }
-    }
 }

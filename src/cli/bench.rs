@@ -23,6 +23,7 @@ use self::callbacks::Callbacks;
 use super::client;
 use super::discover::Place;
 use super::exit::Failure;
+use super::progress::{Progress, Whole};
 use super::remote::{Remote, RemoteArgs};
 use super::signals::Signals;
 use super::subscribe::{self, Wish};
@@ -37,11 +38,12 @@ pub const EXAMPLE: &str = "\
 Examples:
   fanfare bench --token \"$TOKEN\"
       the hub at http://127.0.0.1:8080/: 500 subscribers, 20 publications of 1 KiB
-  fanfare bench --url https://hub.example/ --listen 0.0.0.0:9000 --callback https://me.example/bench \\
-      --subscribers 50 --publications 5
+  fanfare bench --url https://hub.example/ --subscribers 50 --publications 5 \\
+      --listen 0.0.0.0:9000 --callback https://me.example/bench
       a hub elsewhere, which reaches this machine through the callback's URL
 
-The token is a publisher's, or the administrator's. The topic is made up, and all are unsubscribed at the end.";
+The token is a publisher's, or the administrator's. The topic is made up, and all are
+unsubscribed at the end.";
 
 /// Requests to the hub at once.
 const AT_ONCE: usize = 32;
@@ -163,6 +165,7 @@ impl<'a> Bench<'a> {
         };
         // The hub hears of the last verification a moment after we have answered it.
         self.publish_until_everybody_has_it().await?;
+        let progress = self.progress("publishing", self.args.publications);
         for number in 0..self.args.publications {
             let content = format!("{number:0>width$}", width = self.args.size);
             self.callbacks.expect(everybody);
@@ -179,6 +182,7 @@ impl<'a> Bench<'a> {
             };
             measured.first.push(first.saturating_duration_since(began));
             measured.all.push(last.saturating_duration_since(began));
+            progress.more(1);
         }
         match self.callbacks.wrongly_signed() {
             0 => Ok(measured),
@@ -222,6 +226,12 @@ impl<'a> Bench<'a> {
 
     /// Asks the hub for a subscription of each callback, or for its end.
     async fn ask_all(&self, mode: Mode) -> anyhow::Result<()> {
+        let task = match mode {
+            Mode::Subscribe => "subscribing",
+            Mode::Unsubscribe => "unsubscribing",
+        };
+        let progress = self.progress(task, self.args.subscribers);
+        let progress = &progress;
         stream::iter(0..self.args.subscribers)
             .map(async |number| {
                 let callback = self.base.join(&number.to_string())?;
@@ -235,11 +245,16 @@ impl<'a> Bench<'a> {
                     sync: false,
                 };
                 wish.send(self.remote.client(), &self.place).await?;
+                progress.more(1);
                 anyhow::Ok(())
             })
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
+    }
+
+    fn progress(&self, task: &'static str, whole: u32) -> Progress {
+        Progress::begin(task, Whole::Items(whole.into()), self.args.remote.json)
     }
 
     /// Ends all subscriptions, without waiting long for the hub.

@@ -36,9 +36,9 @@ enum Verb {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// Show one with its request and its response
+    /// Show one delivery, with its request and its response
     Show(OneArgs),
-    /// Make one again, as the hook stands now
+    /// Send one delivery again, to the hook as it stands now
     Redeliver(OneArgs),
 }
 

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::client;
 use super::exit::Failure;
+use super::progress::{Progress, Whole};
 use super::remote::{Remote, RemoteArgs};
-use super::table::cell;
 use crate::domain::source::SourceName;
 use crate::domain::value::CallbackUrl;
 
@@ -21,7 +21,7 @@ Examples:
   fanfare erase source social
   fanfare erase callback 'https://reader.example/hook?user=7' --yes
 
-What is erased does not come back, but from a backup. It asks before, unless --yes says that it is meant.";
+What is erased does not come back, but from a backup. It asks before, unless --yes is given.";
 
 #[derive(Args, Debug)]
 pub struct EraseArgs {
@@ -84,23 +84,28 @@ pub async fn run(args: &EraseArgs) -> anyhow::Result<ExitCode> {
         confirm(&question)?;
     }
     let remote = Remote::patient(&how.remote, super::PATIENCE)?;
+    let erasing = Progress::begin("erasing", Whole::One, how.remote.json);
     let erased = remote
         .ask(Method::POST, "api/v1/erasures", Some(&wish))
         .await?;
+    drop(erasing);
     remote.show(&erased, || said(&erased))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn said(erased: &Value) -> String {
     let parts = [
-        ("subscriptions", "subscriptions"),
-        ("requests", "unconfirmed requests"),
-        ("hooks", "hooks"),
-        ("deliveries", "deliveries"),
-        ("events", "events"),
-        ("named", "places in receipts"),
+        ("subscriptions", "subscription", "subscriptions"),
+        ("requests", "unconfirmed request", "unconfirmed requests"),
+        ("hooks", "hook", "hooks"),
+        ("deliveries", "delivery", "deliveries"),
+        ("events", "event", "events"),
+        ("named", "place in receipts", "places in receipts"),
     ];
-    let parts = parts.map(|(member, words)| format!("{} {words}", cell(&erased[member])));
+    let parts = parts.map(|(member, one, several)| match erased[member].as_u64() {
+        Some(1) => format!("1 {one}"),
+        count => format!("{} {several}", count.unwrap_or_default()),
+    });
     format!("erased: {}\n", parts.join(", "))
 }
 

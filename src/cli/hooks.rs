@@ -18,7 +18,8 @@ use crate::domain::source::SourceName;
 pub const EXAMPLE: &str = "\
 Examples:
   fanfare hooks add social https://you.example/hook --event 'report.*'
-  fanfare hooks add octocat/hello-world --name slack --config url=https://hooks.slack.example/T1/B2/x --event push
+  fanfare hooks add octocat/hello-world --name slack --event push \\
+      --config url=https://hooks.slack.example/T1/B2/x
   fanfare hooks preview social https://you.example/hook --event 'report.*' --template body.txt
   fanfare hooks edit 3 --ordered --rate 10
   fanfare hooks edit 3 --rate 0 --template '' --secret ''
@@ -46,19 +47,19 @@ enum Verb {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// Show all of one
+    /// Show all of one hook, but for its secret
     Show(OneArgs),
-    /// Make one, and print its secret: the only time that it can be seen
+    /// Make a hook, and print its secret: the only time that it can be seen
     Add(AddArgs),
-    /// Show what one would be sent, and make none
+    /// Show what a hook would be sent, and make none
     Preview(PreviewArgs),
-    /// Change what is named of one
+    /// Change what is named of a hook
     Edit(EditArgs),
-    /// Let one get events from now on
+    /// Send a hook events from now on
     Enable(OneArgs),
-    /// Let one get nothing any more, what waits for it included
+    /// Send a hook nothing until it is enabled again, not even what waits for it
     Disable(OneArgs),
-    /// Give one another secret, and print it; the old one signs beside it for a while
+    /// Give a hook another secret, and print it; the old one signs beside it for a while
     Rotate {
         /// This secret (otherwise one is made)
         #[arg(long)]
@@ -66,9 +67,9 @@ enum Verb {
         #[command(flatten)]
         one: OneArgs,
     },
-    /// Tell one that it is there
+    /// Send a hook a ping; its deliveries show what it answers
     Ping(OneArgs),
-    /// End one, with all that is kept of it
+    /// End a hook, with all that is kept of it
     Remove(OneArgs),
 }
 
@@ -133,7 +134,13 @@ pub async fn run(args: &HooksArgs) -> anyhow::Result<ExitCode> {
         Verb::Enable(one) => tell(one, "/enable", None, "gets events from now on").await?,
         Verb::Disable(one) => tell(one, "/disable", None, "gets nothing any more").await?,
         Verb::Rotate { secret, one } => rotate(secret.as_deref(), one).await?,
-        Verb::Ping(one) => tell(one, "/ping", None, "is told that it is there").await?,
+        Verb::Ping(one) => {
+            let done = format!(
+                "is pinged; fanfare deliveries list {} shows what it answers",
+                one.id
+            );
+            tell(one, "/ping", None, &done).await?;
+        }
         Verb::Remove(one) => {
             let remote = Remote::new(&one.remote)?;
             let gone = remote.ask(Method::DELETE, &one.path(""), None).await?;

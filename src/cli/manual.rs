@@ -55,6 +55,8 @@ const GROUPS: [(&str, &[&str]); 4] = [
     ),
     ("The shell", &["completions", "man"]),
 ];
+/// The most columns of the help.
+pub const WIDTH: usize = 100;
 /// As `clap` writes its own headings, and what can be typed.
 const HEADING: Style = Style::new().bold().underline();
 const LITERAL: Style = Style::new().bold();
@@ -82,9 +84,11 @@ pub fn command() -> Command {
         let examples = verb.get_after_help().map(ToString::to_string);
         let examples = examples.unwrap_or_default();
         verb.mut_subcommands(|leaf| {
-            let own = examples_of(&examples, &format!("  fanfare {name} {}", leaf.get_name()));
+            let own = examples_of(&examples, &format!("fanfare {name} {}", leaf.get_name()));
             leaf.after_help(own)
         })
+        .subcommand_value_name("VERB")
+        .subcommand_help_heading("Verbs")
     });
     let mut groups = String::new();
     for (heading, verbs) in GROUPS {
@@ -100,20 +104,22 @@ pub fn command() -> Command {
         "{{about}}\n\n{{usage-heading}} {{usage}}\n\n{groups}\
          {HEADING}Options:{HEADING:#}\n{{options}}{{after-help}}"
     );
-    command.help_template(template).after_help(format!(
+    let command = command.help_template(template);
+    command.subcommand_value_name("VERB").after_help(format!(
         "{HEADING}Exit codes:{HEADING:#}\n{CODES}\n\n\
          Start a hub with `fanfare serve`; it prints what to try next. `fanfare help VERB` shows examples.\n\
-         Tables are for people; --json is for programs. Colours are for terminals, and NO_COLOR is honoured."
+         Tables are for people; --json is for programs. Colours, and bars for long work, are for\n\
+         terminals; NO_COLOR is honoured."
     ))
 }
 
 /// The examples of one verb, with the lines that belong to them.
-fn examples_of(all: &str, start: &str) -> String {
+fn examples_of(all: &str, verb: &str) -> String {
     let mut own = "Examples:".to_owned();
     let mut is_own = false;
     for line in all.lines() {
         if !line.starts_with("      ") {
-            let rest = line.strip_prefix(start);
+            let rest = line.split_once(verb).map(|(_, rest)| rest);
             is_own = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
         }
         if is_own {
@@ -210,6 +216,18 @@ mod tests {
                 page.contains(&format!("`{name}")),
                 "docs/cli.md lacks {name}"
             );
+        }
+    }
+
+    #[test]
+    fn no_example_is_wider_than_the_help() {
+        let command = command();
+        let verbs = leaves().into_iter().map(|(_, verb)| verb);
+        for verb in verbs.chain(command.get_subcommands().cloned()) {
+            let help = verb.get_after_help().map(ToString::to_string);
+            for line in help.unwrap_or_default().lines() {
+                assert!(line.chars().count() <= WIDTH, "{line}");
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod listen;
 mod live;
 mod log;
 mod manual;
+mod progress;
 mod publish;
 mod remote;
 mod replay;
@@ -52,7 +53,7 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3_600);
     name = "fanfare",
     version,
     about = "A WebSub / PubSubHubbub hub in one binary, and the tools to talk to any hub.",
-    max_term_width = 100
+    max_term_width = manual::WIDTH
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -65,7 +66,7 @@ enum Verb {
     /// Run the hub
     #[command(after_help = SERVE_EXAMPLE)]
     Serve(serve::SettingsFlags),
-    /// Check the settings and print each with where it came from
+    /// Check the settings, and print each with where it came from
     #[command(after_help = check::EXAMPLE)]
     Check(check::CheckArgs),
     /// Show which hubs a topic names, and its canonical URL
@@ -74,7 +75,7 @@ enum Verb {
     /// Ask a hub to send a topic's updates to a callback
     #[command(after_help = subscribe::SUBSCRIBE_EXAMPLE)]
     Subscribe(subscribe::SubscribeArgs),
-    /// Ask a hub to stop sending them
+    /// Ask a hub to stop sending a topic's updates to a callback
     #[command(after_help = subscribe::UNSUBSCRIBE_EXAMPLE)]
     Unsubscribe(subscribe::UnsubscribeArgs),
     /// Tell a hub that topics have changed, or push new content to it
@@ -125,7 +126,7 @@ enum Verb {
     /// Write all that a hub keeps into one file, while it runs
     #[command(after_help = backup::BACKUP_EXAMPLE)]
     Backup(backup::BackupArgs),
-    /// Make a data folder of such a file, and prove that it is whole
+    /// Make a data folder of a backup, and prove that it is whole
     #[command(after_help = backup::RESTORE_EXAMPLE)]
     Restore(backup::RestoreArgs),
     /// Write all subscriptions of a stopped hub as JSON lines

@@ -90,7 +90,7 @@ async fn tell(client: &Client, args: &PublishArgs, answer: &Answer) -> anyhow::R
     let settled = match (&receipt, args.wait) {
         (Some(receipt), Some(most)) => {
             let token = args.token.as_deref();
-            Some(receipt::settled(client, receipt, token, most).await?)
+            Some(receipt::settled(client, receipt, token, most, args.json).await?)
         }
         _ => None,
     };

@@ -39,7 +39,7 @@ pub struct RemoteArgs {
         hide_env_values = true
     )]
     token: Option<String>,
-    /// Print the hub's JSON, for programs
+    /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }

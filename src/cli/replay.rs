@@ -7,6 +7,7 @@ use clap::Args;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::progress::{Progress, Whole};
 use super::remote::{Remote, RemoteArgs};
 use super::table::cell;
 
@@ -46,9 +47,13 @@ pub async fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     let path = format!("api/v1/hooks/{}/replay", args.hook);
     let mut replay = remote.ask(Method::POST, &path, Some(&wish)).await?;
     let path = format!("api/v1/replays/{}", cell(&replay["id"]));
-    while args.wait && replay["state"] == "running" {
-        tokio::time::sleep(ASK_EVERY).await;
-        replay = remote.ask(Method::GET, &path, None).await?;
+    if args.wait {
+        let progress = Progress::begin("replaying", Whole::Open, args.remote.json);
+        while replay["state"] == "running" {
+            tokio::time::sleep(ASK_EVERY).await;
+            replay = remote.ask(Method::GET, &path, None).await?;
+            progress.at(replay["seen"].as_u64().unwrap_or_default());
+        }
     }
     remote.show(&replay, || in_words(&replay))?;
     let is_well = replay["state"] != "stopped" && replay["failed"] == 0;

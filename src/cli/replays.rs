@@ -31,7 +31,7 @@ enum Verb {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// End one that runs; a request under way is the last
+    /// End a replay that runs; a request under way is the last
     Stop {
         /// The replay
         id: Uuid,

@@ -34,7 +34,7 @@ enum Verb {
     },
     /// Declare a source, or change what is named of one
     Add(AddArgs),
-    /// Declare it no longer; it must have no hooks
+    /// Drop a source, which must have no hooks
     Remove {
         /// Its name
         #[arg(value_parser = SourceName::parse)]
@@ -56,7 +56,7 @@ struct AddArgs {
     #[arg(long = "event", value_name = "NAME", value_parser = EventName::parse)]
     events: Vec<EventName>,
     /// Only who has a token may read its events (--private=false: everybody)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_name = "BOOL")]
     private: Option<bool>,
     /// The key of the webhooks that come in for it; empty for none
     #[arg(long, value_name = "SECRET")]

@@ -31,9 +31,9 @@ pub struct SubscriptionsArgs {
 enum Verb {
     /// Show subscriptions, with what waits for them
     List(ListArgs),
-    /// Show all that the hub knows of one
+    /// Show all that the hub knows of one subscription
     Show(OneArgs),
-    /// End one, and tell its callback why
+    /// End a subscription, and tell its callback why
     Deny {
         /// What the callback is told; without one, that the administrator has ended it
         #[arg(long, value_name = "TEXT")]
@@ -41,7 +41,7 @@ enum Verb {
         #[command(flatten)]
         one: OneArgs,
     },
-    /// End one without a word to its callback
+    /// End a subscription, without a word to its callback
     Remove(OneArgs),
 }
 

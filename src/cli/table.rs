@@ -22,12 +22,28 @@ pub fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
         .collect()
 }
 
-/// Each member on a line of its own.
+/// Each member on a line of its own; what has members itself has them below it, and so has a text of several lines.
 pub fn members(value: &Value) -> String {
     let members = value.as_object().into_iter().flatten();
     members
-        .map(|(name, value)| format!("{name}: {}\n", cell(value)))
+        .map(|(name, value)| {
+            let below = match value {
+                Value::Object(map) if !map.is_empty() => self::members(value),
+                Value::String(text) if text.trim_end().contains('\n') => text.clone(),
+                _ => return format!("{name}: {}\n", cell(value)),
+            };
+            let below: String = below.lines().map(|line| format!("  {line}\n")).collect();
+            format!("{name}:\n{below}")
+        })
         .collect()
+}
+
+/// So many of them, in words.
+pub fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
 }
 
 /// The items of a list.
@@ -41,6 +57,7 @@ pub fn cell(value: &Value) -> String {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(items) if items.is_empty() => "-".to_owned(),
+        Value::Object(members) if members.is_empty() => "-".to_owned(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
@@ -67,10 +84,25 @@ mod tests {
     }
 
     #[test]
+    fn what_has_members_itself_has_them_below_it() {
+        let value =
+            json!({"body": "a\nb\n", "config": {}, "health": {"last": {"status": 200}}, "id": 3});
+        let text = "body:\n  a\n  b\nconfig: -\nhealth:\n  last:\n    status: 200\nid: 3\n";
+        assert_eq!(members(&value), text);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let counts = [0, 1, 2].map(|count| counted(count, "hook"));
+        assert_eq!(counts, ["0 hooks", "1 hook", "2 hooks"]);
+    }
+
+    #[test]
     fn a_cell_is_short() {
         for (value, text) in [
             (json!(null), "-"),
             (json!([]), "-"),
+            (json!({}), "-"),
             (json!(["a", "b"]), "a,b"),
             (json!(true), "true"),
         ] {

@@ -15,7 +15,8 @@ use crate::domain::token::{Role, SourcePattern};
 pub const EXAMPLE: &str = "\
 Examples:
   fanfare tokens add 'the blog' --role publisher --source blog --expires-in 365d
-  fanfare tokens add moderation --role manager --source social --event 'account.*' --event 'report.*'
+  fanfare tokens add moderation --role manager --source social \\
+      --event 'account.*' --event 'report.*'
   fanfare tokens list
   fanfare tokens remove 01a204cd-5d6f-72c9-9a59-e8591bfc4a95";
 
@@ -32,9 +33,9 @@ enum Verb {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// Give one out, and print it: the only time that it can be seen
+    /// Give out a token, and print it: the only time that it can be seen
     Add(AddArgs),
-    /// Take one back; it is worth nothing at once
+    /// Take a token back; it is worth nothing at once
     Remove {
         /// Its id
         id: Uuid,

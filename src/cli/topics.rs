@@ -41,7 +41,7 @@ enum Verb {
         #[command(flatten)]
         remote: RemoteArgs,
     },
-    /// Show all that the hub knows of one
+    /// Show all that the hub knows of one topic
     Show {
         /// Its URL
         #[arg(value_parser = client::topic)]
@@ -141,7 +141,8 @@ async fn ping(args: &PingArgs) -> anyhow::Result<()> {
     };
     let settled = match args.wait {
         Some(most) => {
-            Some(receipt::settled(remote.client(), &receipt, remote.token(), most).await?)
+            let (client, token) = (remote.client(), remote.token());
+            Some(receipt::settled(client, &receipt, token, most, args.remote.json).await?)
         }
         None => None,
     };

@@ -12,9 +12,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use serde_json::json;
 
 use self::line::{Importer, Line};
 use self::source::Source;
+use super::exit::Failure;
+use super::progress::{Progress, Whole};
+use super::say;
+use super::table::counted;
 use crate::app;
 use crate::config::{self, Config, Flags};
 use crate::domain::subscription::LeasePolicy;
@@ -62,6 +67,9 @@ pub struct ExportArgs {
     /// Where to write, readable by you alone; without it, standard output
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Say in JSON how many there are, for programs; on standard error if they go to standard output
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -74,6 +82,9 @@ pub struct ImportArgs {
     /// Leave bad lines out, and list them; without this, one bad line and nothing is imported
     #[arg(long)]
     skip_bad: bool,
+    /// Say in JSON how many were imported and left out, for programs
+    #[arg(long)]
+    json: bool,
 }
 
 /// Writes every subscription whose lease still runs.
@@ -83,25 +94,34 @@ pub struct ImportArgs {
 pub async fn export(args: &ExportArgs) -> anyhow::Result<ExitCode> {
     let config = args.folder.settings()?;
     if !config.data_dir.is_dir() {
-        bail!(
+        bail!(Failure::not_found(format!(
             "there is no data folder {}; name the hub's own with --data-dir or --config",
             config.data_dir.display()
-        );
+        )));
     }
     let store = app::open_store(&config)?;
     let now = Clock::System.now();
     let count = match &args.output {
-        None => write_all(&store, now, &mut BufWriter::new(io::stdout().lock())).await?,
+        None => {
+            let mut out = BufWriter::new(io::stdout().lock());
+            let quiet = args.json || io::stdout().is_terminal();
+            write_all(&store, now, &mut out, quiet).await?
+        }
         Some(path) => {
             let cannot = || format!("cannot write {}", path.display());
             let mut file = SafeFile::create(path).with_context(cannot)?;
-            let count = write_all(&store, now, &mut file.out).await?;
+            let count = write_all(&store, now, &mut file.out, args.json).await?;
             file.finish().with_context(cannot)?;
             count
         }
     };
     store.close().await?;
-    eprintln!("{} exported", counted(count, "subscription"));
+    let said = json!({ "exported": count });
+    match (args.json, &args.output) {
+        (true, Some(_)) => say(&format!("{said}\n"))?,
+        (true, None) => eprintln!("{said}"),
+        (false, _) => eprintln!("{} exported", counted(count, "subscription")),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,14 +129,15 @@ async fn write_all(
     store: &SharedStore,
     now: Timestamp,
     out: &mut impl Write,
+    quiet: bool,
 ) -> anyhow::Result<u64> {
-    let mut progress = Progress::new("exported");
-    let mut after = None;
+    let progress = Progress::begin("exporting", Whole::Open, quiet);
+    let (mut after, mut count) = (None, 0);
     loop {
         let page = store.subscriptions(after, PAGE).await?;
         let Some(last) = page.last() else {
             out.flush()?;
-            return Ok(progress.end());
+            return Ok(count);
         };
         after = Some(last.id);
         for target in page
@@ -124,7 +145,8 @@ async fn write_all(
             .filter(|target| target.subscription.is_live(now))
         {
             Line::of(&target.subscription).write(out)?;
-            progress.count(1);
+            count += 1;
+            progress.more(1);
         }
     }
 }
@@ -192,55 +214,63 @@ pub async fn import(args: &ImportArgs) -> anyhow::Result<ExitCode> {
         },
         url_bytes: config.limits.url_bytes,
     };
-    let bad = check(&mut source, &importer)?;
+    let Checked { good, bad } = check(&mut source, &importer, args.json)?;
     if bad > 0 && !args.skip_bad {
         bail!(
             "{}, so nothing was imported; correct the input, or use --skip-bad",
             counted(bad, "bad line")
         );
     }
-    let count = read_all(&store, &mut source, &importer).await?;
+    let progress = Progress::begin("importing", Whole::Items(good), args.json);
+    read_all(&store, &mut source, &importer, &progress).await?;
+    drop(progress);
     store.close().await?;
-    let imported = counted(count, "subscription");
-    match bad {
-        0 => eprintln!("{imported} imported"),
-        bad => eprintln!("{imported} imported, {} left out", counted(bad, "bad line")),
+    let imported = counted(good, "subscription");
+    match (args.json, bad) {
+        (true, _) => say(&format!("{}\n", json!({"imported": good, "left_out": bad})))?,
+        (false, 0) => eprintln!("{imported} imported"),
+        (false, _) => eprintln!("{imported} imported, {} left out", counted(bad, "bad line")),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// So many of them, in words.
-fn counted(count: u64, noun: &str) -> String {
-    match count {
-        1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
-    }
+/// How many lines are subscriptions, and how many are none.
+struct Checked {
+    good: u64,
+    bad: u64,
 }
 
-/// Names the bad lines and counts them.
-fn check(source: &mut Source, importer: &Importer) -> anyhow::Result<u64> {
-    let mut bad = 0;
+/// Counts the lines, and names the bad ones.
+fn check(source: &mut Source, importer: &Importer, json: bool) -> anyhow::Result<Checked> {
+    let progress = Progress::begin("checking the lines", Whole::Open, json);
+    let (mut checked, mut named) = (Checked { good: 0, bad: 0 }, String::new());
     source.rewind()?;
     while let Some(line) = source.next_line()? {
-        if let Err(error) = importer.read(line.text) {
-            bad += 1;
-            if bad <= NAMED {
-                eprintln!("line {}: {error}", line.number);
+        progress.more(1);
+        match importer.read(line.text) {
+            Ok(_) => checked.good += 1,
+            Err(error) => {
+                checked.bad += 1;
+                if checked.bad <= NAMED {
+                    named += &format!("line {}: {error}\n", line.number);
+                }
             }
         }
     }
-    if bad > NAMED {
-        eprintln!("... and {} more", bad - NAMED);
+    drop(progress);
+    eprint!("{named}");
+    if checked.bad > NAMED {
+        eprintln!("... and {} more", checked.bad - NAMED);
     }
-    Ok(bad)
+    Ok(checked)
 }
 
 async fn read_all(
     store: &SharedStore,
     source: &mut Source,
     importer: &Importer,
-) -> anyhow::Result<u64> {
-    let mut progress = Progress::new("imported");
+    progress: &Progress,
+) -> anyhow::Result<()> {
     source.rewind()?;
     loop {
         let mut batch = Vec::with_capacity(BATCH);
@@ -250,11 +280,11 @@ async fn read_all(
             batch.extend(importer.read(line.text).ok().map(Change::Activate));
         }
         if batch.is_empty() {
-            return Ok(progress.end());
+            return Ok(());
         }
         let size = batch.len();
         store.commit(batch).await?;
-        progress.count(size as u64);
+        progress.more(size as u64);
     }
 }
 
@@ -275,38 +305,5 @@ impl Folder {
         };
         let loaded = config::load(self.config.as_deref(), config::environment(), flags)?;
         Ok(loaded.config)
-    }
-}
-
-/// Counts, and shows the count on a terminal now and then.
-struct Progress {
-    verb: &'static str,
-    count: u64,
-    is_shown: bool,
-}
-
-impl Progress {
-    fn new(verb: &'static str) -> Self {
-        Self {
-            verb,
-            count: 0,
-            is_shown: io::stderr().is_terminal(),
-        }
-    }
-
-    fn count(&mut self, more: u64) {
-        let step = BATCH as u64;
-        let before = self.count / step;
-        self.count += more;
-        if self.is_shown && self.count / step > before {
-            eprint!("\r{} {} ", self.count, self.verb);
-        }
-    }
-
-    fn end(self) -> u64 {
-        if self.is_shown {
-            eprint!("\r");
-        }
-        self.count
     }
 }

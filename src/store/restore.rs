@@ -73,14 +73,14 @@ pub enum RestoreError {
     Io(PathBuf, #[source] std::io::Error),
 }
 
-/// Restores an archive into a folder. `told` is called now and then with the number of rows so far.
+/// Restores an archive into a folder. While what is there is compared with it, `told` is called now and then: so many rows of so many.
 ///
 /// # Errors
 /// See [`RestoreError`]; the folder is as it was then.
 pub fn restore(
     archive: impl Read,
     folder: &Path,
-    told: impl FnMut(u64),
+    told: impl FnMut(u64, u64),
 ) -> Result<Restored, RestoreError> {
     let is_empty = match fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),
@@ -109,7 +109,7 @@ pub fn restore(
 fn restore_aside(
     archive: impl Read,
     aside: &Path,
-    mut told: impl FnMut(u64),
+    mut told: impl FnMut(u64, u64),
 ) -> Result<Restored, RestoreError> {
     let (mut reader, head) = Reader::new(BufReader::with_capacity(1 << 20, archive))?;
     if head.format > FORMAT {
@@ -131,7 +131,6 @@ fn restore_aside(
         if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
             engine.write(std::mem::take(&mut batch))?;
             bytes = 0;
-            told(rows);
         }
     }
     let said = reader.finish()?;
@@ -143,7 +142,7 @@ fn restore_aside(
     }
     // From here on nothing is believed but what is on the disk.
     let engine = Engine::open(aside, CACHE_BYTES)?;
-    let (found, unreadable) = sum_up(&engine)?;
+    let (found, unreadable) = sum_up(&engine, |so_far| told(so_far, rows))?;
     engine.close()?;
     if let Some(what) = difference(&said, &found) {
         return Err(RestoreError::Different(what));
@@ -156,16 +155,19 @@ fn restore_aside(
 }
 
 /// Counts and sums up what is in a store, and how many of its rows cannot be read.
-fn sum_up(engine: &Engine) -> Result<(Contents, u64), StoreError> {
-    let (mut sums, mut unreadable) = (Sums::default(), 0);
+fn sum_up(engine: &Engine, mut told: impl FnMut(u64)) -> Result<(Contents, u64), StoreError> {
+    let (mut sums, mut unreadable, mut rows) = (Sums::default(), 0, 0);
+    told(rows);
     let mut after: Option<Vec<u8>> = None;
     loop {
         let page = engine.page(after.as_deref(), PAGE)?;
         for (key, value) in page.iter().filter(|(key, _)| is_kept(key)) {
+            rows += 1;
             sums.add(key, value);
             let is_sound = Key::parse(key).is_some_and(|key| check(&key, value).is_ok());
             unreadable += u64::from(!is_sound);
         }
+        told(rows);
         match page.last() {
             Some((last, _)) => after = Some(last.to_vec()),
             None => return Ok((sums.contents(), unreadable)),

@@ -42,9 +42,7 @@ pub fn fanfare(args: &[&str]) -> Done {
 /// Runs a verb with environment variables and standard input.
 pub fn fanfare_with(args: &[&str], env: &[(&str, &str)], input: &[u8]) -> Done {
     let mut running = Running::start_with(args, env);
-    let mut stdin = running.child.stdin.take().expect("standard input");
-    stdin.write_all(input).expect("input taken");
-    drop(stdin);
+    running.input(input);
     running.end()
 }
 
@@ -83,6 +81,12 @@ impl Running {
         }
     }
 
+    /// Gives it its standard input, all of it.
+    pub fn input(&mut self, input: &[u8]) {
+        let mut stdin = self.child.stdin.take().expect("standard input");
+        stdin.write_all(input).expect("input taken");
+    }
+
     /// Waits for a line of standard output that holds a text.
     #[track_caller]
     pub fn out(&mut self, text: &str) -> String {
@@ -114,6 +118,19 @@ impl Running {
             err: self.err.rest(),
         }
     }
+
+    /// Waits for its end; all of the output comes back, what was waited for included.
+    #[track_caller]
+    pub fn end_with_all(mut self) -> Done {
+        let [out, err] =
+            [&mut self.out, &mut self.err].map(|lines| std::mem::take(&mut lines.seen));
+        let rest = self.end();
+        Done {
+            code: rest.code,
+            out: out + &rest.out,
+            err: err + &rest.err,
+        }
+    }
 }
 
 impl Drop for Running {
@@ -125,7 +142,11 @@ impl Drop for Running {
 }
 
 /// The lines of a stream, read aside so that the process never waits for us.
-struct Lines(mpsc::Receiver<String>);
+struct Lines {
+    lines: mpsc::Receiver<String>,
+    /// Those that have been waited for, and those before them.
+    seen: String,
+}
 
 impl Lines {
     fn of(stream: impl Read + Send + 'static) -> Lines {
@@ -138,23 +159,32 @@ impl Lines {
                 let _ = sender.send(std::mem::take(&mut line));
             }
         });
-        Lines(lines)
+        Lines {
+            lines,
+            seen: String::new(),
+        }
     }
 
     #[track_caller]
     fn until(&mut self, text: &str) -> String {
-        let mut before = String::new();
+        let begin = self.seen.len();
         loop {
-            match self.0.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => before.push_str(&line),
-                Err(error) => panic!("{text:?} did not come ({error}), but:\n{before}"),
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => self.seen.push_str(&line),
+                Err(error) => panic!(
+                    "{text:?} did not come ({error}), but:\n{}",
+                    &self.seen[begin..]
+                ),
+            }
+            let last = self.seen.split_inclusive('\n').next_back();
+            if let Some(line) = last.filter(|line| line.contains(text)) {
+                return line.to_owned();
             }
         }
     }
 
     fn rest(&mut self) -> String {
-        self.0.iter().collect()
+        self.lines.iter().collect()
     }
 }
 

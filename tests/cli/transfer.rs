@@ -200,7 +200,7 @@ fn two_keys_are_enough_and_the_lease_is_the_default() {
 fn what_is_missing_is_named() {
     let scene = Scene::new();
     let done = scene.export("nowhere");
-    assert_eq!(done.code, Some(1));
+    assert_eq!(done.code, Some(3));
     assert!(done.err.contains("there is no data folder"), "{}", done.err);
     assert!(!scene.path("nowhere").exists());
     let done = fanfare(&[

@@ -30,7 +30,7 @@ pub struct Fields {
     #[arg(long)]
     signing: Option<String>,
     /// Sign with a key pair too, as v1a of Standard Webhooks (--v1a=false: no longer)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_name = "BOOL")]
     v1a: Option<bool>,
     /// What a service needs to know; say it again for each
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
@@ -45,16 +45,16 @@ pub struct Fields {
     #[arg(long, value_name = "FILE")]
     template: Option<OsString>,
     /// In Pleroma's dialect the key type for event, as Rebased writes it (--type-key=false: event)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_name = "BOOL")]
     type_key: Option<bool>,
     /// The most deliveries in a second; 0 for no limit
     #[arg(long, value_name = "NUMBER")]
     rate: Option<u32>,
     /// One at a time, in their order (--ordered=false: side by side)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_name = "BOOL")]
     ordered: Option<bool>,
     /// Check the receiver's certificate (--verify-tls=false: do not)
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", hide_possible_values = true, value_name = "BOOL")]
     verify_tls: Option<bool>,
 }
 

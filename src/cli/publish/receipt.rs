@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::cli::client::Client;
 use crate::cli::exit::Failure;
+use crate::cli::progress::{Progress, Whole};
 use crate::domain::notation;
 
 /// The first pause between two looks; it doubles up to the last.
@@ -50,7 +51,7 @@ pub struct Settled {
     late: Option<Duration>,
 }
 
-/// Looks at a receipt until it changes no more, or `most` has passed.
+/// Looks at a receipt until it changes no more, or `most` has passed; people see how far it has come.
 ///
 /// # Errors
 /// If the receipt cannot be read.
@@ -59,11 +60,15 @@ pub async fn settled(
     url: &Url,
     token: Option<&str>,
     most: Duration,
+    json: bool,
 ) -> anyhow::Result<Settled> {
+    let progress = Progress::begin("delivered", Whole::Items(0), json);
     let deadline = Instant::now() + most;
     let mut pause = FIRST_PAUSE;
     loop {
         let receipts = read(client, url, token).await?;
+        progress.of(receipts.iter().map(|receipt| receipt.targets).sum());
+        progress.at(receipts.iter().map(|receipt| receipt.delivered).sum());
         let waits = receipts.iter().any(|receipt| !receipt.is_settled());
         let rest = deadline.saturating_duration_since(Instant::now());
         if waits && !rest.is_zero() {

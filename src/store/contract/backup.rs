@@ -22,7 +22,7 @@ async fn back_up(store: &SledStore, path: &Path) {
 
 fn restored(archive: &Path, folder: &Path) -> SledStore {
     let archive = File::open(archive).expect("the archive");
-    let restored = restore(archive, folder, |_| ()).expect("it is whole");
+    let restored = restore(archive, folder, |_, _| ()).expect("it is whole");
     assert_eq!(restored.unreadable, 0);
     SledStore::open(folder, options()).expect("the store opens")
 }
@@ -112,7 +112,7 @@ async fn a_restore_takes_an_empty_folder_only_and_goes_on_as_the_store_was() {
     let error = restore(
         File::open(&archive).expect("the archive"),
         &folder.path().join("data"),
-        |_| (),
+        |_, _| (),
     );
     assert!(matches!(error, Err(RestoreError::NotEmpty(_))), "{error:?}");
     let empty = folder.path().join("empty");
