@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::attempt::Attempt;
 use super::event::EventName;
@@ -15,20 +15,26 @@ pub const HEADERS_MAX_BYTES: usize = 2048;
 
 /// How many low bits of an id do not tell the time.
 const LOW_BITS: u32 = 20;
+/// How many of them are used: as many as its number has.
+const USED_BITS: u32 = 12;
 /// The most milliseconds since 1970 that an id can tell: it stays below 2^63.
 const MILLIS_MAX: u64 = (1 << 43) - 1;
+/// The first millisecond that a number tells: that of 2020.
+const NUMBERED_FROM: u64 = 1_577_836_800_000;
 
-/// A delivery's number: the time in milliseconds, then 20 bits that tell deliveries of one millisecond apart. Those of a hook
-/// sort as they were made. Below 2^63, for receivers that read it into a signed number.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+/// Tells a delivery from the others of its hook, which sort as they were made: the time in milliseconds, then bits that tell those of
+/// one millisecond apart.
+///
+/// To people and programs it is a number below 2^53 (until 2089), since scripts read any number as a double: the
+/// milliseconds since 2020, then the lowest 12 bits. [`fmt::Display`], [`Self::parse`] and JSON have that one; a row of the store has the
+/// id itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeliveryId(pub u64);
 
 impl DeliveryId {
-    /// The id of a delivery at a time; of `low` the last 20 bits count.
+    /// The id of a delivery at a time; of `low` the last 12 bits count.
     pub fn new(at: Timestamp, low: u32) -> Self {
-        let low = u64::from(low) & ((1 << LOW_BITS) - 1);
-        Self(Self::bound(at).0 | low)
+        Self(Self::bound(at).0 | low_bits(low.into()))
     }
 
     /// A bound in time: not above any id that was made at `at` or later, and above those that were made before.
@@ -43,7 +49,41 @@ impl DeliveryId {
 
     /// Reads a number.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse().ok().map(Self)
+        text.parse().ok().map(Self::of_number)
+    }
+
+    fn number(self) -> u64 {
+        let millis = self.made_at().0.saturating_sub(NUMBERED_FROM);
+        millis << USED_BITS | low_bits(self.0)
+    }
+
+    fn of_number(number: u64) -> Self {
+        let millis = (number >> USED_BITS) + NUMBERED_FROM;
+        Self(Self::bound(Timestamp(millis)).0 | low_bits(number))
+    }
+}
+
+fn low_bits(of: u64) -> u64 {
+    of & ((1 << USED_BITS) - 1)
+}
+
+impl Serialize for DeliveryId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let number = match serializer.is_human_readable() {
+            true => self.number(),
+            false => self.0,
+        };
+        serializer.serialize_u64(number)
+    }
+}
+
+impl<'de> Deserialize<'de> for DeliveryId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let of = match deserializer.is_human_readable() {
+            true => Self::of_number,
+            false => Self,
+        };
+        u64::deserialize(deserializer).map(of)
     }
 }
 
@@ -135,7 +175,7 @@ pub fn kept_headers<'a>(
 
 impl fmt::Display for DeliveryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.number().fmt(f)
     }
 }
 
@@ -151,6 +191,9 @@ mod tests {
 
     use super::*;
 
+    /// The last millisecond whose numbers are below 2^53.
+    const TOLD_UNTIL: u64 = NUMBERED_FROM + (1 << 41) - 1;
+
     proptest! {
         #[test]
         fn ids_sort_in_time_and_tell_it(
@@ -161,8 +204,23 @@ mod tests {
             let (one, two) = (DeliveryId::new(earlier, low), DeliveryId::new(later, other));
             prop_assert!(one < DeliveryId::bound(later) && DeliveryId::bound(later) <= two);
             prop_assert_eq!((one.made_at(), two.made_at()), (earlier, later));
-            prop_assert!(two.0 < 1 << 63);
-            prop_assert_eq!(DeliveryId::parse(&two.to_string()), Some(two));
+        }
+
+        #[test]
+        fn scripts_read_its_number_exactly(at in NUMBERED_FROM..TOLD_UNTIL, low: u32) {
+            let id = DeliveryId::new(Timestamp(at), low);
+            let double: f64 = id.to_string().parse().expect("a number");
+            prop_assert_eq!(format!("{double:.0}"), id.to_string());
+            prop_assert_eq!(DeliveryId::parse(&id.to_string()), Some(id));
+            let json = serde_json::to_string(&id).expect("JSON");
+            prop_assert_eq!(&json, &id.to_string());
+            prop_assert_eq!(serde_json::from_str::<DeliveryId>(&json).expect("an id"), id);
+        }
+
+        #[test]
+        fn any_number_is_some_id(number: u64) {
+            let id = DeliveryId::parse(&number.to_string()).expect("a number");
+            prop_assert!(id.0 < 1 << 63);
         }
 
         #[test]

@@ -52,12 +52,6 @@ pub fn jitter() -> f64 {
     rand::random()
 }
 
-/// Bits that tell apart what happens in the same millisecond.
-#[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
-pub fn random_bits() -> u32 {
-    rand::random()
-}
-
 /// A challenge for a verification: 32 hexadecimal digits, from 128 random bits (HUB-27, HUB-28, HUB-29).
 #[expect(clippy::disallowed_methods, reason = "the one place that rolls dice")]
 pub fn challenge() -> String {

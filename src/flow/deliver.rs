@@ -9,13 +9,12 @@ use hyper::header::HeaderMap;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::Hub;
-use super::clock::random_bits;
 use super::diary::Note;
 use super::editions::Edition;
 use super::gate::Permit;
 use super::pulse::Activity;
 use crate::domain::attempt::{Attempt, Outcome, Verdict};
-use crate::domain::delivery::{Delivery, DeliveryId, Request, kept_headers};
+use crate::domain::delivery::{Delivery, Request, kept_headers};
 use crate::domain::hook::Hook;
 use crate::domain::value::Timestamp;
 use crate::net::sender::Exchange;
@@ -90,7 +89,7 @@ impl Hub {
         }
         let attempt = self.conclude(edition, target, permit, at, took, outcome);
         if let Some((hook, asked)) = hook
-            && let Some(note) = note(edition, hook, attempt.clone(), asked, &headers, false)
+            && let Some(note) = self.note(edition, hook, attempt.clone(), asked, &headers, false)
         {
             self.diary.note(note).await;
         }
@@ -121,32 +120,33 @@ impl Hub {
         }
         attempt
     }
-}
 
-/// What the diary says of an attempt to tell a hook of an event.
-pub(super) fn note(
-    edition: &Edition,
-    hook: &Hook,
-    attempt: Attempt,
-    (request, body): (Request, Bytes),
-    answer: &HeaderMap,
-    redelivery: bool,
-) -> Option<Note> {
-    let publication = edition.publication();
-    let pairs = answer
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let delivery = Delivery {
-        id: DeliveryId::new(attempt.at, random_bits()),
-        hook: hook.id,
-        publication: publication.id,
-        event: publication.event.as_ref()?.name.clone(),
-        attempt,
-        redelivery,
-        request,
-        response_headers: kept_headers(pairs),
-    };
-    Some(Note { delivery, body })
+    /// What the diary says of an attempt to tell a hook of an event.
+    pub(super) fn note(
+        &self,
+        edition: &Edition,
+        hook: &Hook,
+        attempt: Attempt,
+        (request, body): (Request, Bytes),
+        answer: &HeaderMap,
+        redelivery: bool,
+    ) -> Option<Note> {
+        let publication = edition.publication();
+        let pairs = answer
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let delivery = Delivery {
+            id: self.diary.number(attempt.at),
+            hook: hook.id,
+            publication: publication.id,
+            event: publication.event.as_ref()?.name.clone(),
+            attempt,
+            redelivery,
+            request,
+            response_headers: kept_headers(pairs),
+        };
+        Some(Note { delivery, body })
+    }
 }
 
 /// One event for each attempt: failures are worth reading, successes only to who asks.

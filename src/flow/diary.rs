@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub(super) struct Diary {
     entries: Sender<Note>,
     /// Taken by the task that writes.
     unwritten: Mutex<Option<Receiver<Note>>>,
+    /// Tells deliveries of one millisecond apart.
+    made: AtomicU32,
     pub(super) losses: Losses,
 }
 
@@ -64,12 +67,18 @@ impl Default for Diary {
         Self {
             entries,
             unwritten: Mutex::new(Some(unwritten)),
+            made: AtomicU32::default(),
             losses: Losses::default(),
         }
     }
 }
 
 impl Diary {
+    /// The id of a delivery at a time.
+    pub(super) fn number(&self, at: Timestamp) -> DeliveryId {
+        DeliveryId::new(at, self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Takes an entry; waits while too many are unwritten.
     pub(super) async fn note(&self, note: Note) {
         // It is closed only once the hub has stopped, and then nobody reads on.

@@ -15,7 +15,6 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
 use super::Hub;
-use super::deliver::note;
 use super::editions::Edition;
 use super::gate::Permit;
 use super::round::{GONE, acquire};
@@ -101,7 +100,7 @@ impl Hub {
         }
         let attempt = self.conclude(edition, &target, permit, at, took, outcome);
         let again = why.is_again();
-        if let Some(note) = note(edition, &hook, attempt.clone(), asked, &headers, again) {
+        if let Some(note) = self.note(edition, &hook, attempt.clone(), asked, &headers, again) {
             self.diary.note(note).await;
         }
         if attempt.outcome.verdict() == Verdict::Gone && !self.is_edited(&target).await? {

@@ -46,7 +46,7 @@ fn word(word: &str, known: &[(String, String)]) -> String {
         _ if stop.starts_with("fanfare_") => "TOKEN",
         _ if is_uuid => "UUID",
         _ if is_time => "TIME",
-        16.. if is_hex => "HEX",
+        15.. if is_hex => "HEX",
         _ => stop,
     };
     format!("{kind}{end}")

@@ -103,14 +103,14 @@ the address has ended
     Case {
         verb: "erase source",
         args: "{new-busy-source} --yes",
-        out: "erased: 0 subscriptions, 1 hook, 0 deliveries, 0 events, 0 places in receipts
+        out: "erased: 0 subscriptions, 0 unconfirmed requests, 1 hook, 0 deliveries, 0 events, 0 places in receipts
 ",
         ..Case::PLAIN
     },
     Case {
         verb: "erase callback",
         args: "{new-callback} --yes",
-        out: "erased: 1 subscription, 0 hooks, 0 deliveries, 0 events, 0 places in receipts
+        out: "erased: 1 subscription, 0 unconfirmed requests, 0 hooks, 0 deliveries, 0 events, 0 places in receipts
 ",
         ..Case::PLAIN
     },

@@ -77,7 +77,7 @@ pub(super) fn samples() -> Vec<Row> {
         content_type: ContentType::Json,
     };
     for delivery in [undated, own_delivery(1, 6)] {
-        let name = format!("delivery-{}", delivery.id);
+        let name = format!("delivery-{:?}", delivery.id);
         let key = Key::Delivery(delivery.hook, delivery.id);
         row(&name, key, Box::new(delivery));
     }
@@ -118,7 +118,7 @@ pub(super) fn samples() -> Vec<Row> {
     }
     // Since the dialect of its body is kept with it.
     for delivery in [delivery(1, 5), own_delivery(1, 6)] {
-        let name = format!("dialect-delivery-{}", delivery.id);
+        let name = format!("dialect-delivery-{:?}", delivery.id);
         let key = Key::Delivery(delivery.hook, delivery.id);
         row(&name, key, Box::new(delivery));
     }
