@@ -188,6 +188,14 @@ impl Hub {
             self.knock(target.id, until.min(give_up_at));
             return Ok(ALL);
         }
+        let knock_after = |wait: Duration| {
+            let due = self.clock.now().plus(wait.max(LEAST_WAIT));
+            self.knock(target.id, due.min(give_up_at));
+        };
+        if let Some(wait) = target.hook().and_then(|hook| self.paces.wait(hook)) {
+            knock_after(wait);
+            return Ok(ALL);
+        }
         // The origin's slot comes after the room, so that nobody keeps it from others while waiting.
         let place = acquire(&self.places.swift).await;
         let _room = acquire(&self.room).await;
@@ -205,8 +213,7 @@ impl Hub {
         if let Some(hook) = target.hook()
             && let Err(wait) = self.paces.take(hook)
         {
-            let due = self.clock.now().plus(wait.max(LEAST_WAIT));
-            self.knock(target.id, due.min(give_up_at));
+            knock_after(wait);
             return Ok(ALL);
         }
         // Right before the request: it may be the circuit's only probe, and the circuit waits to be told how it ended.

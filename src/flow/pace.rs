@@ -45,6 +45,14 @@ impl Paces {
         Ok(())
     }
 
+    /// How long there is no place for a delivery, if there is none now. Who has to wait so long need not take anything else.
+    pub(super) fn wait(&self, hook: &Hook) -> Option<Duration> {
+        let rate = hook.rate.filter(|rate| *rate > 0)?;
+        let next = *self.last.get(&hook.id)? + Duration::from_secs(1) / rate;
+        let wait = next.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(wait)
+    }
+
     /// Waits until no other request to an ordered hook is under way, and keeps it so. Who needs room or a slot takes them
     /// after this.
     pub(super) async fn alone(&self, hook: &Hook) -> Option<OwnedMutexGuard<()>> {
@@ -83,9 +91,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn places_are_spread_over_a_second_and_none_is_kept_for_later() {
         let (paces, hook) = (Paces::default(), hook(4).await);
+        assert_eq!(paces.wait(&hook), None);
         assert_eq!(paces.take(&hook), Ok(()));
         assert_eq!(paces.take(&hook), Err(SECOND / 4));
+        assert_eq!(paces.wait(&hook), Some(SECOND / 4));
         tokio::time::advance(SECOND * 60).await;
+        assert_eq!(paces.wait(&hook), None);
         assert_eq!(paces.take(&hook), Ok(()));
         let wait = paces.take(&hook).expect_err("one at a time");
         assert!(wait >= SECOND / 4 - LATE, "{wait:?}");
