@@ -145,7 +145,7 @@ impl Hub {
             request,
             response_headers: kept_headers(pairs),
         };
-        Some(Note { delivery, body })
+        Some(Note::new(delivery, body))
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Hub;
 use super::notice::Losses;
@@ -21,6 +22,8 @@ use crate::store::{HookChange, StoreError};
 
 /// Entries that wait to be written; whoever delivers to a hook waits beyond it.
 const QUEUE: usize = 8_192;
+/// So much of their bodies may wait, in KiB; a larger one has all of it.
+const ROOM: u32 = 16 << 10;
 /// Changes in one commit.
 const BATCH: usize = 512;
 /// After each commit the writer waits so long for more entries.
@@ -40,6 +43,7 @@ const PAGE: usize = 1_000;
 /// The way into the diary.
 pub(super) struct Diary {
     entries: Sender<Note>,
+    room: Arc<Semaphore>,
     /// Taken by the task that writes.
     unwritten: Mutex<Option<Receiver<Note>>>,
     /// Tells deliveries of one millisecond apart.
@@ -53,6 +57,20 @@ pub(super) struct Note {
     pub(super) delivery: Delivery,
     /// The body of its request, if that is one of its own.
     pub(super) body: Bytes,
+    /// What it takes of the diary's room while it is unwritten.
+    room: Option<OwnedSemaphorePermit>,
+}
+
+impl Note {
+    /// To be noted.
+    pub(super) fn new(delivery: Delivery, body: Bytes) -> Self {
+        let room = None;
+        Self {
+            delivery,
+            body,
+            room,
+        }
+    }
 }
 
 /// What the writer knows of a hook.
@@ -66,6 +84,7 @@ impl Default for Diary {
         let (entries, unwritten) = channel(QUEUE);
         Self {
             entries,
+            room: Arc::new(Semaphore::new(ROOM as usize)),
             unwritten: Mutex::new(Some(unwritten)),
             made: AtomicU32::default(),
             losses: Losses::default(),
@@ -80,7 +99,11 @@ impl Diary {
     }
 
     /// Takes an entry; waits while too many are unwritten.
-    pub(super) async fn note(&self, note: Note) {
+    pub(super) async fn note(&self, mut note: Note) {
+        let size = u32::try_from(note.body.len() >> 10).map_or(ROOM, |size| size.min(ROOM));
+        if size > 0 {
+            note.room = Arc::clone(&self.room).acquire_many_owned(size).await.ok();
+        }
         // It is closed only once the hub has stopped, and then nobody reads on.
         let _ = self.entries.send(note).await;
     }
@@ -126,7 +149,8 @@ impl Hub {
         let (crowd, pauses) = CROWD;
         for _ in 0..=pauses {
             let pause = tokio::time::timeout(PAUSE, self.stop.cancelled());
-            if pause.await.is_ok() || !(crowd..QUEUE / 2).contains(&unwritten.len()) {
+            let is_full = self.diary.room.available_permits() < ROOM as usize / 2;
+            if pause.await.is_ok() || is_full || !(crowd..QUEUE / 2).contains(&unwritten.len()) {
                 return;
             }
         }
@@ -141,7 +165,7 @@ impl Hub {
         let (mut crowded, mut failing) = (Vec::new(), Vec::new());
         let keep = self.settings.hooks.deliveries_per_hook;
         let mut surplus = surplus(entries, keep);
-        for Note { delivery, body } in entries.drain(..) {
+        for Note { delivery, body, .. } in entries.drain(..) {
             let hook = delivery.hook;
             let standing = match standings.entry(hook) {
                 Entry::Occupied(known) => known.into_mut(),

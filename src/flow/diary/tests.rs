@@ -1,5 +1,8 @@
 //! How the diary judges hooks: which failures count. In: attempts with their times. Out: the hook, disabled or not.
 
+use std::pin::pin;
+
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
 
 use super::super::Settings;
@@ -22,24 +25,22 @@ fn failed(hook: &Hook, at: Timestamp) -> Note {
             excerpt: String::new(),
         },
     };
-    Note {
-        delivery: Delivery {
-            id: DeliveryId::bound(at),
-            hook: hook.id,
-            publication: new_publication_id(),
-            event: EventName::parse("made").expect("a name"),
-            attempt,
-            redelivery: false,
-            request: Request {
-                method: "POST".to_owned(),
-                url: hook.endpoint.to_string(),
-                headers: Vec::new(),
-                body: RequestBody::Own,
-            },
-            response_headers: Vec::new(),
+    let delivery = Delivery {
+        id: DeliveryId::bound(at),
+        hook: hook.id,
+        publication: new_publication_id(),
+        event: EventName::parse("made").expect("a name"),
+        attempt,
+        redelivery: false,
+        request: Request {
+            method: "POST".to_owned(),
+            url: hook.endpoint.to_string(),
+            headers: Vec::new(),
+            body: RequestBody::Own,
         },
-        body: Bytes::new(),
-    }
+        response_headers: Vec::new(),
+    };
+    Note::new(delivery, Bytes::new())
 }
 
 #[tokio::test]
@@ -92,5 +93,31 @@ async fn of_many_at_once_only_those_that_are_kept_are_written_and_all_count() {
     assert_eq!(kept.expect("a read"), newest);
     let health = hub.store.health(enabled.id).await.expect("a read");
     assert_eq!(health.failing_since, Some(times[0]));
+    hub.store.close().await.expect("closed");
+}
+
+#[tokio::test]
+async fn bodies_that_are_unwritten_are_bounded() {
+    let folder = TempDir::new().expect("a folder");
+    let hub = hub(&folder);
+    let enabled = hook_on(&hub, "https://r.example/").await;
+    keep(&hub, &enabled).await;
+    let mut at = hub.clock.now();
+    let mut note = |size| {
+        at = at.plus(Duration::from_millis(1));
+        Note::new(failed(&enabled, at).delivery, Bytes::from(vec![0; size]))
+    };
+    for _ in 0..ROOM >> 10 {
+        hub.diary.note(note(1 << 20)).await;
+    }
+    hub.diary.note(note(0)).await;
+    let mut more = pin!(hub.diary.note(note(100 << 20)));
+    assert_eq!(more.as_mut().now_or_never(), None, "there is no room");
+    let writing = tokio::spawn(Arc::clone(&hub).keep_diary());
+    more.await;
+    hub.stop.cancel();
+    writing.await.expect("no panic");
+    let kept = hub.store.oldest_deliveries(enabled.id, 99).await;
+    assert_eq!(kept.expect("a read").len(), 18);
     hub.store.close().await.expect("closed");
 }
