@@ -7,6 +7,7 @@ use bytes::Bytes;
 use warp::http::{HeaderValue, StatusCode, header};
 
 use super::call::Call;
+use super::desk::session;
 use super::problem::{Problem, typed};
 use super::{Answer, Site};
 use crate::domain::notation::format_duration;
@@ -21,6 +22,8 @@ pub async fn receive(site: &Site, mut call: Call, id: &str) -> Result<Answer, Pr
     site.inspector.owner(id).ok_or_else(|| gone(site))?;
     let (kept, cap) = (site.inspector.body_max(), site.limits.publication_body);
     let (body, size) = call.read_beginning(kept, cap, &site.limits).await?;
+    // An administrator who opens the address in the browser shows its owner no way in.
+    session::hide(&mut call.headers);
     let arrival = Arrival {
         from: site.admission.client(&call),
         method: call.method,

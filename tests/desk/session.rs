@@ -128,6 +128,24 @@ async fn who_signs_out_is_out_and_so_is_who_held_a_revoked_token() {
 }
 
 #[tokio::test]
+async fn who_opens_an_address_of_the_inspector_shows_its_owner_no_session() {
+    let hub = Hub::start().await;
+    let made = admin(&hub, "POST", "/api/v1/inspector", &json!({})).await;
+    let made = made.expect(201).json();
+    let id = made["id"].as_str().expect("an id");
+    let cookie = session(&hub, ADMIN).await;
+    let cookies = format!("theme=dark; {cookie}; lang=en");
+    with(&hub, &cookies, "GET", &format!("/inspect/{id}"), &[])
+        .await
+        .expect(200);
+    let requests = format!("/api/v1/inspector/{id}/requests");
+    let caught = admin(&hub, "GET", &requests, &Value::Null).await;
+    let caught = caught.expect(200).text();
+    assert!(caught.contains("theme=dark; lang=en"), "{caught}");
+    assert!(!caught.contains("fanfare_session"), "{caught}");
+}
+
+#[tokio::test]
 async fn another_site_changes_nothing_with_a_session() {
     let hub = Hub::start().await;
     let cookie = session(&hub, ADMIN).await;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use url::Url;
-use warp::http::{HeaderMap, HeaderName, Method, header};
+use warp::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use super::super::call::Call;
 use super::super::problem::Problem;
@@ -151,6 +151,27 @@ pub fn set_cookie(id: &str, hub: &str) -> String {
     format!("{COOKIE}={id}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
 }
 
+/// Takes a session out of the headers of a request that others will see: whoever has its id is signed in.
+pub fn hide(headers: &mut HeaderMap) {
+    let is_own = |pair: &&[u8]| {
+        let value = pair.strip_prefix(COOKIE.as_bytes());
+        value.is_some_and(|value| value.trim_ascii_start().starts_with(b"="))
+    };
+    let cookies = headers.get_all(header::COOKIE).iter();
+    let pairs = cookies.flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    let (own, others): (Vec<_>, Vec<_>) = pairs.map(<[u8]>::trim_ascii).partition(is_own);
+    if own.is_empty() {
+        return;
+    }
+    let others = HeaderValue::from_bytes(&others.join(&b"; "[..]));
+    headers.remove(header::COOKIE);
+    if let Ok(others) = others
+        && !others.is_empty()
+    {
+        headers.insert(header::COOKIE, others);
+    }
+}
+
 /// The session's id in a request.
 fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(header::COOKIE).iter();
@@ -164,8 +185,6 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use warp::http::HeaderValue;
-
     use super::*;
 
     const HUB: &str = "https://hub.example/";
@@ -262,6 +281,27 @@ mod tests {
                 passes,
                 "{given:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_others_see_has_no_session_in_it() {
+        let id = "0".repeat(64);
+        for (given, left) in [
+            ("theme=dark", Some("theme=dark")),
+            (&format!("{COOKIE}={id}"), None),
+            (
+                &format!("theme=dark; {COOKIE} ={id};a=\u{e9}"),
+                Some("theme=dark; a=\u{e9}"),
+            ),
+            ("x_fanfare_session=1", Some("x_fanfare_session=1")),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_bytes(given.as_bytes()).expect("a value");
+            headers.insert(header::COOKIE, value);
+            hide(&mut headers);
+            let found = headers.get(header::COOKIE).map(HeaderValue::as_bytes);
+            assert_eq!(found, left.map(str::as_bytes), "{given}");
         }
     }
 
