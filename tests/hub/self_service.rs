@@ -334,6 +334,35 @@ async fn the_page_is_a_form_and_mistakes_are_told_in_words() {
 }
 
 #[tokio::test]
+async fn a_browser_is_refused_on_the_page_with_what_was_typed() {
+    let hub = Hub::start().await;
+    let known = [("topic", TOPIC), ("callback", "http://127.0.0.1:9/<cb>")];
+    for (fields, status, word) in [
+        (vec![("secret", "x")], 403, "no such subscription"),
+        (vec![], 400, "secret or token is missing"),
+        (vec![("token", "<b>"), ("do", "<i>")], 400, "is not known"),
+    ] {
+        let fields = [&known[..], &fields].concat();
+        let page = send(&hub, "text/html,*/*;q=0.8", &fields).await;
+        let page = page.expect(status);
+        assert_eq!(
+            page.header("content-type"),
+            Some("text/html; charset=utf-8")
+        );
+        let html = page.text();
+        for part in [word, "role=\"status\"", "/&#60;cb&#62;\"", TOPIC] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        assert!(!html.contains("<b>") && !html.contains("<i>"), "{html}");
+        let plain = send(&hub, "*/*", &fields).await.expect(status);
+        assert_eq!(
+            plain.header("content-type"),
+            Some("text/plain; charset=utf-8")
+        );
+    }
+}
+
+#[tokio::test]
 async fn secrets_are_tried_so_often_and_no_oftener() {
     let hub = Hub::start().await;
     let fields = [

@@ -10,6 +10,12 @@ export default async ({ page, scene, shot }) => {
   await page.getByRole("heading", { name: "Your subscription" }).waitFor();
   assert.equal(await page.getByLabel("Topic").inputValue(), scene.topic);
   await shot("subscription-form");
+  // A mistake comes back with what was typed.
+  await page.getByLabel("The subscription's secret").fill("another secret");
+  await page.getByRole("button", { name: "Show it" }).click();
+  await page.getByText("no such subscription, or this is not its secret").waitFor();
+  assert.equal(await page.getByLabel("Callback", { exact: true }).inputValue(), scene.callback);
+  await shot("subscription-refused");
   await page.getByLabel("The subscription's secret").fill(scene.secret);
   await page.getByRole("button", { name: "Show it" }).click();
   await page.getByText("the last attempts have failed").waitFor();
@@ -19,4 +25,6 @@ export default async ({ page, scene, shot }) => {
   await page.getByText("What waits is tried now.").waitFor();
   await page.getByRole("button", { name: "Send it once more" }).click();
   await page.getByText(/come first; resume/).waitFor();
+  await page.getByRole("button", { name: "Look again" }).click();
+  await page.getByRole("cell", { name: "503: come back later" }).waitFor();
 };

@@ -3,6 +3,8 @@
 //!
 //! It is no oracle: a wrong secret, a wrong token, a subscription without a secret and one that is not there are answered alike.
 
+mod view;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
@@ -10,23 +12,18 @@ use std::sync::{Arc, LazyLock};
 use askama::Template;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde::Serialize;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use self::view::View;
 use super::call::Call;
 use super::form::{self, Fields};
 use super::page::{self, STYLE};
 use super::problem::{Problem, json_answer, shown, typed};
-use super::receipts::AttemptView;
 use super::request::{read_callback, read_topic};
 use super::{Answer, Site};
 use crate::domain::notation::{nearest, parse_duration};
-use crate::domain::value::{
-    CallbackUrl, PublicationId, SECRET_MAX_BYTES, Secret, Timestamp, TopicUrl,
-};
-use crate::flow::self_service::{
-    Again, Claim, Evidence, REPLAY_MAX, ReplayError, SelfService, Standing, Which,
-};
+use crate::domain::value::{SECRET_MAX_BYTES, Secret, Timestamp};
+use crate::flow::self_service::{Claim, Evidence, ReplayError, SelfService, Which};
 
 /// Secrets that one client may try in a minute, tokens that it may have sent, and orders that it may give.
 const TRIES: NonZeroU32 = NonZeroU32::MIN.saturating_add(29);
@@ -56,9 +53,17 @@ impl Counter {
 
     /// Lets a client try once more.
     fn count(&self, client: IpAddr) -> Result<(), Problem> {
-        let passed = self.tries.check_key(&client);
+        let passed = self.tries.check_key(&network(client));
         self.tries.retain_recent();
         passed.map_err(|until| Problem::TooMany(until.wait_time_from(self.clock.now())))
+    }
+}
+
+/// What one client has to itself: of IPv6 a whole network.
+fn network(client: IpAddr) -> IpAddr {
+    match client {
+        IpAddr::V4(_) => client,
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
     }
 }
 
@@ -81,6 +86,19 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
     let body = call.read_body(site.limits.form_body, &site.limits).await?;
     // Nothing of the query: what proves something must not stand in a URL.
     let fields = form::read(None, call.content_type(), body).await?;
+    match (act(site, &call, &fields).await, prefers_page(&call.headers)) {
+        (Err(problem @ (Problem::Invalid(_) | Problem::Forbidden(_))), true) => {
+            let typed = |name| fields.first(name).unwrap_or_default();
+            let told = problem.to_string();
+            let mut page = show(site, typed("topic"), typed("callback"), Some(&told), None)?;
+            *page.status_mut() = problem.status();
+            Ok(page)
+        }
+        (answer, _) => answer,
+    }
+}
+
+async fn act(site: &Site, call: &Call, fields: &Fields) -> Result<Answer, Problem> {
     let unknown = fields.names().find(|name| !FIELDS.contains(name));
     if let Some(name) = unknown {
         let near = nearest(name, FIELDS)
@@ -92,20 +110,20 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
         )));
     }
     let claim = Claim {
-        topic: read_topic("topic", given(&fields, "topic")?, &site.limits)?,
-        callback: read_callback("callback", given(&fields, "callback")?, &site.limits)?,
+        topic: read_topic("topic", given(fields, "topic")?, &site.limits)?,
+        callback: read_callback("callback", given(fields, "callback")?, &site.limits)?,
     };
     let as_json = prefers_json(&call.headers);
     let wish = fields.first("do").unwrap_or("show");
     if wish == "token" {
-        site.counter.count(site.admission.client(&call))?;
+        site.counter.count(site.admission.client(call))?;
         return send_token(site, &claim, as_json).await;
     }
-    let order = Order::read(wish, &fields, site.hub.clock.now())?;
-    let evidence = evidence(&fields)?;
+    let order = Order::read(wish, fields, site.hub.clock.now())?;
+    let evidence = evidence(fields)?;
     // A token cannot be guessed; a secret may be short. And each order makes the hub call somebody.
     if matches!(evidence, Evidence::Secret(_)) || !matches!(order, Order::Show) {
-        site.counter.count(site.admission.client(&call))?;
+        site.counter.count(site.admission.client(call))?;
     }
     let service = &site.counter.service;
     let Some(subscription) = service.proved(&claim, &evidence).await? else {
@@ -114,17 +132,19 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
         ));
     };
     let (status, notice) = match order {
-        Order::Show => (StatusCode::OK, None),
+        Order::Show => (StatusCode::OK, String::new()),
         Order::Resume => match service.resume(&subscription).await? {
-            true => (StatusCode::ACCEPTED, Some("What waits is tried now.")),
-            false => (StatusCode::ACCEPTED, Some("Nothing waits.")),
+            true => (StatusCode::ACCEPTED, "What waits is tried now.".to_owned()),
+            false => (StatusCode::ACCEPTED, "Nothing waits.".to_owned()),
         },
         Order::Replay(since, which) => match service.replay(&subscription, since, which).await {
             Ok(()) => (
                 StatusCode::ACCEPTED,
-                Some("The replay has begun. Look again to see how far it is."),
+                "The replay has begun. Look again to see how far it is.".to_owned(),
             ),
             Err(ReplayError::Store(error)) => return Err(error.into()),
+            // On the page this stands beside what is to be done first.
+            Err(error) if prefers_page(&call.headers) => (StatusCode::CONFLICT, error.to_string()),
             Err(error) => return Err(Problem::Conflict(error.to_string())),
         },
     };
@@ -132,7 +152,10 @@ pub async fn post(site: &Site, mut call: Call) -> Result<Answer, Problem> {
     if as_json {
         return Ok(json_answer(status, &view));
     }
-    show(site, "", "", notice, Some(&view))
+    let notice = Some(notice.as_str()).filter(|notice| !notice.is_empty());
+    let mut page = show(site, "", "", notice, Some(&view))?;
+    *page.status_mut() = status;
+    Ok(page)
 }
 
 /// Whatever is there: the same answer.
@@ -223,6 +246,14 @@ pub fn prefers_json(headers: &HeaderMap) -> bool {
         .is_some_and(|accept| accept.contains("application/json") && !accept.contains("text/html"))
 }
 
+/// Whether a browser asks.
+fn prefers_page(headers: &HeaderMap) -> bool {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
 /// The page. With a standing it shows that; without, the form.
 #[derive(Template)]
 #[template(path = "subscription.html")]
@@ -268,125 +299,15 @@ fn show(
     Ok(answer)
 }
 
-/// How a subscription stands, as its subscriber sees it.
-#[derive(Serialize)]
-struct View {
-    topic: TopicUrl,
-    callback: CallbackUrl,
-    state: &'static str,
-    active_since: String,
-    verified_at: String,
-    expires_at: String,
-    secret: bool,
-    signature: Option<&'static str>,
-    in_backlog: u64,
-    bytes_in_backlog: u64,
-    failures: u32,
-    next_attempt: Option<String>,
-    waiting: Vec<WaitingView>,
-    attempts: Vec<AttemptView>,
-    replay: Option<ReplayView>,
-    token: String,
-    token_expires_at: String,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Serialize)]
-struct WaitingView {
-    publication: PublicationId,
-    accepted_at: String,
-    size: u64,
-    last_attempt: Option<AttemptView>,
-}
-
-#[derive(Serialize)]
-struct ReplayView {
-    begun_at: String,
-    since: String,
-    delivered: usize,
-    most: usize,
-    ended: Option<String>,
-}
-
-impl View {
-    fn of(standing: Standing) -> Self {
-        let Standing {
-            subscription,
-            behind,
-            next_attempt,
-            replay,
-            proof: (token, until),
-        } = standing;
-        let waiting = behind.waiting.into_iter();
-        let waiting = waiting.map(|(entry, attempt)| WaitingView {
-            publication: entry.publication,
-            accepted_at: entry.accepted_at.to_string(),
-            size: entry.size,
-            last_attempt: attempt.map(AttemptView::from),
-        });
-        let attempts = behind.attempts.into_iter();
-        let job = behind.job.as_ref();
-        Self {
-            state: match job {
-                Some(job) if job.failures > 0 => "failing",
-                Some(_) => "behind",
-                None => "active",
-            },
-            active_since: subscription.active_since.to_string(),
-            verified_at: subscription.verified_at.to_string(),
-            expires_at: subscription.expires_at.to_string(),
-            secret: subscription.secret.is_some(),
-            signature: subscription.method.map(|method| method.name()),
-            in_backlog: job.map_or(0, |job| job.entries),
-            bytes_in_backlog: job.map_or(0, |job| job.bytes),
-            failures: job.map_or(0, |job| job.failures),
-            next_attempt: next_attempt.map(|at| at.to_string()),
-            waiting: waiting.collect(),
-            attempts: attempts.map(AttemptView::from).collect(),
-            replay: replay.map(ReplayView::of),
-            token,
-            token_expires_at: until.to_string(),
-            topic: subscription.topic,
-            callback: subscription.callback,
-        }
-    }
-
-    fn waiting_in_words(&self) -> String {
-        let count = |count: u64, one: &str| match count {
-            1 => format!("1 {one}"),
-            count => format!("{count} {one}s"),
-        };
-        let mut words = count(self.in_backlog, "publication");
-        if let Some(next) = &self.next_attempt {
-            let failures = count(self.failures.into(), "failure");
-            words += &format!("; tried next {next}, after {failures} in a row");
-        }
-        words
-    }
-
-    fn state_in_words(&self) -> &'static str {
-        match self.state {
-            "failing" => "active, and the last attempts have failed",
-            "behind" => "active, and something waits",
-            _ => "active, and nothing waits",
-        }
-    }
-}
-
-impl ReplayView {
-    fn of(replay: Again) -> Self {
-        Self {
-            begun_at: replay.begun_at.to_string(),
-            since: replay.since.to_string(),
-            delivered: replay.delivered,
-            most: REPLAY_MAX,
-            ended: replay.ended,
-        }
-    }
-
-    fn in_words(&self) -> String {
-        match &self.ended {
-            Some(ended) => ended.clone(),
-            None => format!("{} sent so far", self.delivered),
-        }
+    #[test]
+    fn who_has_a_network_of_addresses_is_one_client() {
+        let of = |text: &str| network(text.parse().expect("an address")).to_string();
+        assert_eq!(of("192.0.2.7"), "192.0.2.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_ne!(of("2001:db8:1:3::1"), of("2001:db8:1:2::1"));
     }
 }
