@@ -22,12 +22,15 @@ use crate::domain::subscription::Subscription;
 use crate::domain::value::{PublicationId, TargetId, Timestamp};
 use crate::store::{Change, StoreError, Subscriber, Target};
 
+#[cfg(test)]
+mod tests;
+
 /// The most publications that a replay sends.
 pub const REPLAY_MAX: usize = 1_000;
 /// Receipts and events read at a time.
 const PAGE: usize = 1_000;
 /// The most of them that one replay looks at.
-const ROWS_MAX: usize = 100_000;
+pub(super) const ROWS_MAX: usize = 100_000;
 /// How long a replay waits where somebody else has the turn, or too many wait already.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often it waits at one publication.
@@ -149,11 +152,9 @@ impl SelfService {
         which: Which,
     ) -> Result<String, StoreError> {
         let target = subscription.id();
-        let found = self.kept_since(subscription, since, which).await?;
-        let total = found.len();
-        let found = found.into_iter().take(REPLAY_MAX);
+        let (found, is_all) = self.kept_since(subscription, since, which).await?;
         let mut delivered = 0;
-        for id in found {
+        for id in found.into_iter().take(REPLAY_MAX) {
             match self.send_one(subscription, id).await? {
                 Ok(sent) => delivered += usize::from(sent),
                 Err(reason) => return Ok(format!("stopped after {delivered}: {reason}")),
@@ -162,9 +163,11 @@ impl SelfService {
                 replay.delivered = delivered;
             }
         }
-        Ok(match total > REPLAY_MAX {
-            true => format!("{delivered} were sent; there are more, ask again with a later time"),
-            false => format!("{delivered} were sent, and there is no more"),
+        Ok(match is_all {
+            true => format!("{delivered} were sent, and there is no more"),
+            false => {
+                format!("{delivered} were sent; there may be more, ask again with a later time")
+            }
         })
     }
 
@@ -246,13 +249,13 @@ impl SelfService {
         })
     }
 
-    /// The publications since a time that were for this subscription, in their order; one more than may be sent, if there are more.
+    /// The publications since a time that were for this subscription, in their order, and whether these are all that are kept.
     async fn kept_since(
         &self,
         subscription: &Subscription,
         since: Timestamp,
         which: Which,
-    ) -> Result<Vec<PublicationId>, StoreError> {
+    ) -> Result<(Vec<PublicationId>, bool), StoreError> {
         let hub = &self.hub;
         let since = since.max(subscription.active_since);
         let mut after = PublicationId::bound(since);
@@ -261,17 +264,18 @@ impl SelfService {
             .as_ref()
             .and_then(|place| EventPattern::parse(&place.event).ok());
         let (mut found, mut seen) = (Vec::new(), 0);
-        while seen < ROWS_MAX && found.len() <= REPLAY_MAX {
+        while seen < self.rows_max && found.len() <= REPLAY_MAX {
+            let limit = PAGE.min(self.rows_max - seen);
             let page: Vec<(PublicationId, bool)> = match (&place, &pattern) {
                 (Some(place), Some(pattern)) => {
-                    let page = hub.store.events_after(&place.source, Some(after), PAGE);
+                    let page = hub.store.events_after(&place.source, Some(after), limit);
                     let wanted = page.await?.into_iter();
                     wanted
                         .map(|raised| (raised.publication, pattern.matches(&raised.event)))
                         .collect()
                 }
                 _ => {
-                    let page = hub.store.receipts(Some(after), PAGE).await?;
+                    let page = hub.store.receipts(Some(after), limit).await?;
                     let own = subscription.topic.id();
                     page.into_iter()
                         .map(|receipt| (receipt.id, receipt.topic.id() == own))
@@ -280,7 +284,7 @@ impl SelfService {
             };
             seen += page.len();
             let Some((last, _)) = page.last() else {
-                break;
+                return Ok((found, true));
             };
             after = *last;
             for (id, _) in page.into_iter().filter(|(_, is_own)| *is_own) {
@@ -296,6 +300,6 @@ impl SelfService {
                 }
             }
         }
-        Ok(found)
+        Ok((found, false))
     }
 }

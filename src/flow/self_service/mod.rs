@@ -18,6 +18,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use self::again::ROWS_MAX;
 pub use self::again::{Again, REPLAY_MAX, ReplayError, Which};
 use super::Hub;
 use super::byhand::Behind;
@@ -76,6 +77,8 @@ pub struct SelfService {
     sending: DefaultKeyedRateLimiter<TargetId>,
     callers: Arc<Semaphore>,
     replays: DashMap<TargetId, Again>,
+    /// The most receipts or events that one replay looks at.
+    rows_max: usize,
 }
 
 impl SelfService {
@@ -88,6 +91,7 @@ impl SelfService {
             sending: RateLimiter::dashmap(quota.allow_burst(PROOFS_AT_FIRST)),
             callers: Arc::new(Semaphore::new(SENT_AT_ONCE)),
             replays: DashMap::new(),
+            rows_max: ROWS_MAX,
         }
     }
 
