@@ -8,11 +8,12 @@ use warp::http::StatusCode;
 
 use super::call::Call;
 use super::problem::{Problem, empty_answer, json_answer, shown};
-use super::query::Page;
+use super::query::{Page, Query};
 use super::tokens::Role;
 use super::{Answer, Site};
 use crate::domain::event::EventPattern;
 use crate::domain::notation::parse_duration;
+use crate::domain::source::SourceName;
 use crate::domain::token::{SourcePattern, Token};
 use crate::flow::tokens::TokenDraft;
 
@@ -23,11 +24,25 @@ const NAME_MAX_BYTES: usize = 200;
 /// The most patterns of sources, and of events.
 const PATTERNS_MAX: usize = 100;
 
-/// `GET /api/v1/tokens`: all of them, without their texts, which the hub does not know.
+/// `GET /api/v1/tokens`: page by page, all or those that are good for a source; without their texts, which the hub does not know.
 pub async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
     site.tokens.require(Role::Admin, &call.headers)?;
-    let items = site.hub.tokens().await?;
-    let page = Page { items, next: None };
+    let query = Query::read(call.query.as_deref(), &["source", "after", "limit"]).await?;
+    let parse = |text: &str| SourceName::parse(text).ok();
+    let source = query.parsed("source", parse, "the name of a source")?;
+    let parse = |text: &str| Uuid::parse_str(text).ok();
+    let after = query.parsed("after", parse, "the next of a page")?;
+    let is_good = |token: &Token| {
+        let mut patterns = token.sources.iter();
+        let is_there = source
+            .as_ref()
+            .is_none_or(|source| patterns.any(|it| it.matches(source)));
+        is_there && after.is_none_or(|after| token.id > after)
+    };
+    let limit = query.limit()?;
+    let mut tokens = site.hub.tokens().await?;
+    tokens.retain(is_good);
+    let page = Page::of(tokens, limit, |last| last.id.to_string());
     Ok(json_answer(StatusCode::OK, &page.map(|token| view(&token))))
 }
 

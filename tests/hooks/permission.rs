@@ -100,6 +100,48 @@ async fn hooks_of_social(hub: &Hub, events: &[&str]) {
 }
 
 #[tokio::test]
+async fn tokens_are_listed_page_by_page_and_by_source() {
+    let hub = Hub::start().await;
+    for (name, sources) in [
+        ("one", json!(["social"])),
+        ("two", json!(["octocat/*"])),
+        ("three", json!(["*"])),
+        ("four", json!(["social", "blog"])),
+    ] {
+        let wish = json!({ "name": name, "role": "reader", "sources": sources });
+        let made = ask(&hub, "POST", "/api/v1/tokens", &wish).await;
+        made.expect(201);
+    }
+    let page = async |query: &str| {
+        let path = format!("/api/v1/tokens?{query}");
+        ask(&hub, "GET", &path, &Value::Null).await
+    };
+    let names = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().expect("items").iter();
+        items
+            .map(|it| it["name"].as_str().expect("a name").to_owned())
+            .collect()
+    };
+    let first = page("limit=3").await.expect(200).json();
+    assert_eq!(names(&first), ["one", "two", "three"]);
+    let next = first["next"].as_str().expect("there are more");
+    let last = page(&format!("limit=3&after={next}")).await.expect(200);
+    assert_eq!(names(&last.json()), ["four"]);
+    assert_eq!(last.json()["next"], Value::Null);
+    for (source, expected) in [
+        ("Social", &["one", "three", "four"][..]),
+        ("octocat/hello", &["two", "three"]),
+        ("else", &["three"]),
+    ] {
+        let shown = page(&format!("source={source}")).await.expect(200).json();
+        assert_eq!(names(&shown), expected, "{source}");
+    }
+    for wrong in ["source=a/b/c", "after=1", "limit=0", "sources=social"] {
+        page(wrong).await.expect(400);
+    }
+}
+
+#[tokio::test]
 async fn a_group_of_events_is_kept_and_read_by_who_has_a_token_for_it() {
     let hub = hub_with(&[("social", Dialect::Mastodon), ("news", Dialect::Websub)]).await;
     hooks_of_social(&hub, &["account.*", "report.created", "*"]).await;
