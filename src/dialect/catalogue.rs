@@ -55,6 +55,15 @@ pub fn example(source: &Source, name: &EventName, now: Timestamp) -> Result<Even
     }
 }
 
+/// How many events of the source some patterns match.
+pub fn count_matches(source: &Source, patterns: &[EventPattern]) -> usize {
+    let is_wanted = |name: &&str| {
+        let name = EventName::parse(name);
+        name.is_ok_and(|name| patterns.iter().any(|pattern| pattern.matches(&name)))
+    };
+    names(source).filter(is_wanted).count()
+}
+
 fn names(source: &Source) -> impl Iterator<Item = &str> {
     let own = source.events.iter().map(EventName::as_str);
     catalogue(source.dialect).iter().copied().chain(own)

@@ -36,7 +36,7 @@ pub mod websub;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{catalogue, check_name, check_pattern, example, unknown};
+pub use catalogue::{catalogue, check_name, check_pattern, count_matches, example, unknown};
 pub use custom::{HeaderError, check_headers};
 pub use layout::Misfit;
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Hub;
 use super::odometer::Stretch;
+use super::vitals::Backlogs;
 use crate::domain::value::Timestamp;
 
 /// The minutes that are kept: a day.
@@ -26,7 +27,7 @@ pub struct Minute {
     /// What was done in it.
     pub done: Stretch,
     /// What was waiting in backlogs at its end; none if the store did not tell.
-    pub waiting: Option<u64>,
+    pub waiting: Option<Backlogs>,
 }
 
 impl History {
@@ -63,7 +64,7 @@ impl Hub {
             self.history.note(Minute {
                 at: self.clock.now(),
                 done: now.since(&before),
-                waiting: self.backlogs().await.ok().map(|it| it.entries),
+                waiting: self.backlogs().await.ok(),
             });
             before = now;
         }

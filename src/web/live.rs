@@ -239,6 +239,7 @@ struct MinuteView {
     #[serde(flatten)]
     done: DoneView,
     waiting: Option<u64>,
+    oldest: Option<String>,
 }
 
 impl From<Minute> for MinuteView {
@@ -246,7 +247,11 @@ impl From<Minute> for MinuteView {
         Self {
             at: minute.at.to_string(),
             done: minute.done.into(),
-            waiting: minute.waiting,
+            waiting: minute.waiting.map(|it| it.entries),
+            oldest: minute
+                .waiting
+                .and_then(|it| it.oldest)
+                .map(|at| at.to_string()),
         }
     }
 }

@@ -196,6 +196,39 @@ async fn a_preview_is_made_of_the_latest_event_that_fits_and_else_of_an_example(
 }
 
 #[tokio::test]
+async fn a_preview_of_a_hook_that_there_is_keeps_what_is_masked() {
+    let hub = Hub::start().await;
+    let source = json!({ "dialect": "mastodon" });
+    hub.declare("social", &source).await.expect(201);
+    let wish = json!({
+        "source": "social", "url": "https://receiver.example/", "events": ["account.*"], "headers": { "X-Api-Key": "hush" },
+    });
+    let made = ask(&hub, "POST", "/api/v1/hooks", &wish).await.expect(201);
+    let hook = format!("/api/v1/hooks/{}", made.json()["id"]);
+    let shown = ask(&hub, "GET", &hook, &Value::Null).await.expect(200);
+    let edit = json!({ "headers": shown.json()["headers"], "secret": "********", "template": "{{event}}" });
+    assert_eq!(edit["headers"]["X-Api-Key"], "********");
+    let preview = ask(&hub, "POST", &format!("{hook}/preview"), &edit).await;
+    let preview = preview.expect(200).json();
+    assert_eq!(preview["request"]["headers"]["x-api-key"], "********");
+    assert!(preview["request"]["headers"]["x-hub-signature"].is_string());
+    let body = preview["request"]["body"].as_str().expect("a body");
+    assert!(body.starts_with("account."), "{body}");
+
+    let later = ask(&hub, "GET", &hook, &Value::Null).await.expect(200);
+    assert_eq!(later.body, shown.body, "nothing of it is kept");
+    let wrong = json!({ "template": "{{ two }}" });
+    let wrong = ask(&hub, "POST", &format!("{hook}/preview"), &wrong).await;
+    assert_eq!(wrong.expect(422).json()["field"], "template");
+    ask(&hub, "POST", "/api/v1/hooks/99/preview", &edit)
+        .await
+        .expect(404);
+    ask(&hub, "GET", &format!("{hook}/preview"), &Value::Null)
+        .await
+        .expect(405);
+}
+
+#[tokio::test]
 async fn the_last_response_stands_in_the_hook_as_clients_know_it() {
     let hub = repository().await;
     let status = Arc::new(AtomicU16::new(200));

@@ -28,6 +28,7 @@ async fn a_hook_lives_and_its_secret_is_shown_once() {
     let location = made.header("Location").expect("where it is").to_owned();
     let made = made.json();
     assert_eq!(made["events"], json!(["account.*"]));
+    assert_eq!(made["event_count"], 3);
     assert_eq!(made["dialect"], "mastodon");
     let secret = made["secret"].as_str().expect("shown").to_owned();
     assert!(secret.len() == 40 && secret.bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -40,7 +40,7 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
         ("GET" | "HEAD", []) => list(site, &call).await,
         ("POST", []) => create(site, call).await,
         (_, []) => Err(Problem::Method("GET, HEAD, POST")),
-        ("POST", ["preview"]) => preview(site, call).await,
+        ("POST", ["preview"]) => preview(site, call, None).await,
         (_, ["preview"]) => Err(Problem::Method("POST")),
         ("GET" | "HEAD", [id]) => show(site, &call, id).await,
         ("PATCH", [id]) => edit(site, call, id).await,
@@ -50,7 +50,10 @@ pub async fn handle(site: &Site, call: Call) -> Result<Answer, Problem> {
         ("POST", [id, "disable"]) => switch(site, &call, id, false).await,
         ("POST", [id, "rotate"]) => rotate(site, call, id).await,
         ("POST", [id, "ping"]) => ping(site, &call, id).await,
-        (_, [_, "enable" | "disable" | "rotate" | "ping"]) => Err(Problem::Method("POST")),
+        ("POST", [id, "preview"]) => preview(site, call, Some(id)).await,
+        (_, [_, "enable" | "disable" | "rotate" | "ping" | "preview"]) => {
+            Err(Problem::Method("POST"))
+        }
         ("GET" | "HEAD", [id, "deliveries"]) => deliveries::list(site, &call, id).await,
         ("GET" | "HEAD", [id, "deliveries", delivery]) => {
             deliveries::show(site, &call, id, delivery).await
@@ -184,15 +187,29 @@ async fn ping(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
     Ok(empty_answer(StatusCode::ACCEPTED))
 }
 
-async fn preview(site: &Site, mut call: Call) -> Result<Answer, Problem> {
+/// What a new hook would be sent, or one that there is if it were edited.
+async fn preview(site: &Site, mut call: Call, id: Option<&str>) -> Result<Answer, Problem> {
+    let own = match id {
+        Some(id) => Some(find(site, &call, id, Role::Manager).await?),
+        None => None,
+    };
     let body = call.read_body(BODY_MAX_BYTES, &site.limits).await?;
     let known: Vec<&str> = draft::FIELDS
         .into_iter()
         .chain(["event", "payload"])
         .collect();
     let object = Object::parse(&body)?.only(&known)?;
-    let source = source_of(site, &object).await?;
-    let mut draft = draft::create(&object, &source, &site.limits)?;
+    let (source, mut draft) = match own {
+        Some(mut hook) => {
+            draft::edit(&object, &mut hook, &site.limits)?;
+            (source_named(site, hook.source.clone()).await?, hook)
+        }
+        None => {
+            let source = source_of(site, &object).await?;
+            let draft = draft::create(&object, &source, &site.limits)?;
+            (source, draft)
+        }
+    };
     let name = object.member::<String>("event")?;
     let name = name.as_deref().map(EventName::parse).transpose();
     let name = name.map_err(|error| Problem::Invalid(format!("event: {error}")))?;
@@ -277,6 +294,10 @@ async fn source_of(site: &Site, object: &Object) -> Result<Source, Problem> {
     })?;
     let name =
         SourceName::parse(&name).map_err(|error| Problem::Invalid(format!("source: {error}")))?;
+    source_named(site, name).await
+}
+
+async fn source_named(site: &Site, name: SourceName) -> Result<Source, Problem> {
     let source = site.hub.store.source(&name).await?;
     Ok(source.ok_or(HookError::NoSource(name))?)
 }
@@ -290,5 +311,7 @@ async fn shown_as(site: &Site, hook: Hook, showing: Showing) -> Result<Answer, P
 
 async fn view(site: &Site, hook: Hook, showing: Showing) -> Result<HookView, StoreError> {
     let health = site.hub.store.health(hook.id).await?;
-    Ok(HookView::of(hook, health, showing))
+    let source = site.hub.store.source(&hook.source).await?;
+    let events = source.map_or(0, |source| dialect::count_matches(&source, &hook.events));
+    Ok(HookView::of(hook, events, health, showing))
 }

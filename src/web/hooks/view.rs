@@ -29,6 +29,7 @@ pub struct HookView {
     content_type: Option<ContentType>,
     config: Option<BTreeMap<String, String>>,
     events: Vec<String>,
+    event_count: usize,
     dialect: Dialect,
     secret: Option<String>,
     old_secret_until: Option<String>,
@@ -61,8 +62,8 @@ struct ResponseView {
 }
 
 impl HookView {
-    /// Writes a hook down.
-    pub fn of(hook: Hook, health: HookHealth, showing: Showing) -> Self {
+    /// Writes a hook down that asks for so many events of its source.
+    pub fn of(hook: Hook, event_count: usize, health: HookHealth, showing: Showing) -> Self {
         let (url, content_type, service) = match &hook.receiver {
             Receiver::Web { url, content_type } => {
                 (Some(url.to_string()), Some(*content_type), None)
@@ -81,6 +82,7 @@ impl HookView {
             content_type,
             config: service,
             events: hook.events.iter().map(EventPattern::to_string).collect(),
+            event_count,
             dialect: hook.dialect,
             secret,
             old_secret_until: hook.old_secret.as_ref().map(|old| old.until.to_string()),
