@@ -45,7 +45,7 @@ export async function call(method, path, { query, body, text, type, signal } = {
   const said = answer.status === 204 ? null : await answer.text();
   const told = isJson && said ? parse(said) : said;
   if (answer.ok) return told;
-  if (answer.status === 401 && path !== "session") signedOut();
+  if (answer.status === 401) signedOut();
   throw new ApiError(answer.status, isJson ? told : { error: String(told).trim() });
 }
 

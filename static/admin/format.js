@@ -33,11 +33,12 @@ export function span(seconds) {
   return parts.join(" ");
 }
 
-/** 3.2 ms, 120 ms, 1.4 s. */
+/** 3.2 ms, 9 ms, 120 ms, 1.4 s. */
 export function millis(value) {
   if (value === null || value === undefined) return "–";
-  if (value < 10) return `${value.toFixed(1)} ms`;
-  return value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+  const tenths = (value) => Number(value.toFixed(1));
+  if (value < 10) return `${tenths(value)} ms`;
+  return value < 1000 ? `${Math.round(value)} ms` : `${tenths(value / 1000)} s`;
 }
 
 /** 1.2 KiB. */
@@ -73,3 +74,34 @@ export const reachedAt = (url) => (hub = url);
 
 /** A URL for where room is short: without its scheme, or one of this hub's own without its name. */
 export const bare = (url) => (hub && url.startsWith(hub) ? url.slice(hub.length - 1) : url.replace(/^https?:\/\//, ""));
+
+/** JSON in lines; anything else as it is. Numbers, and the order of names, stay as they were written: a script's numbers are not precise enough. */
+export function pretty(text) {
+  if (!text || !isJson(text)) return text || "";
+  const tokens = text.match(/"(?:\\.|[^"\\])*"|[{}[\],:]|[^\s{}[\],:"]+/g);
+  let lines = "";
+  let depth = 0;
+  const line = () => `\n${"  ".repeat(depth)}`;
+  tokens.forEach((token, at) => {
+    const isFirst = /[{[]/.test(tokens[at - 1]) && tokens[at - 1].length === 1;
+    if (token === "}" || token === "]") {
+      depth -= 1;
+      lines += isFirst ? token : line() + token;
+    } else {
+      lines += (isFirst ? line() : "") + token;
+      if (token === "{" || token === "[") depth += 1;
+      else if (token === ",") lines += line();
+      else if (token === ":") lines += " ";
+    }
+  });
+  return lines;
+}
+
+function isJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -2,42 +2,66 @@
 // and those of the last minutes. It is open only while somebody looks: not in a tab that is hidden.
 
 import { useEffect, useState } from "./vendor/preact.js";
+import { get } from "./api.js";
 
 /** The snapshots that are kept. */
 const KEPT = 180;
 
+/** Until it is tried again to follow something, in milliseconds. */
+const PAUSE = 5000;
+
+/**
+ * Follows a stream of the API, with a function for each kind of event. The browser comes back by itself, unless the hub refused: then the page does after
+ * a while, and finds out whether one is still signed in. Comes back with what ends it.
+ */
+export function follow(path, { onLost, ...kinds }) {
+  let source = null;
+  let timer = null;
+  const begin = () => {
+    source = new EventSource(new URL(`api/v1/${path}`, document.baseURI));
+    for (const [kind, then] of Object.entries(kinds)) source.addEventListener(kind, then);
+    source.addEventListener("error", () => {
+      onLost();
+      if (source.readyState !== EventSource.CLOSED) return;
+      get("session").catch(() => {});
+      timer = setTimeout(begin, PAUSE);
+    });
+  };
+  begin();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
+}
+
 const state = { snapshot: null, snapshots: [], connected: false };
 const listeners = new Set();
-let source = null;
+let leave = null;
 
 function tell() {
   for (const listener of listeners) listener();
 }
 
 function connect() {
-  if (source || document.hidden || listeners.size === 0) return;
-  source = new EventSource(new URL("api/v1/live", document.baseURI));
-  source.addEventListener("snapshot", (event) => {
-    const snapshot = JSON.parse(event.data);
-    state.snapshot = snapshot;
-    state.snapshots = [...state.snapshots, snapshot].slice(-KEPT);
-    state.connected = true;
-    tell();
-  });
-  source.addEventListener("error", () => {
-    state.connected = false;
-    // The browser comes back by itself, unless the hub refused the stream: after a restart, or when too many look.
-    if (source.readyState === EventSource.CLOSED) {
-      disconnect();
-      setTimeout(connect, 5000);
-    }
-    tell();
+  if (leave || document.hidden || listeners.size === 0) return;
+  leave = follow("live", {
+    snapshot: (event) => {
+      const snapshot = JSON.parse(event.data);
+      state.snapshot = snapshot;
+      state.snapshots = [...state.snapshots, snapshot].slice(-KEPT);
+      state.connected = true;
+      tell();
+    },
+    onLost: () => {
+      state.connected = false;
+      tell();
+    },
   });
 }
 
 function disconnect() {
-  if (source) source.close();
-  source = null;
+  if (leave) leave();
+  leave = null;
   state.connected = false;
 }
 

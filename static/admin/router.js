@@ -43,8 +43,17 @@ export function match(pattern, path) {
   if (wanted.length !== given.length) return null;
   const found = {};
   for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i].startsWith(":")) found[wanted[i].slice(1)] = decodeURIComponent(given[i]);
+    if (wanted[i].startsWith(":")) found[wanted[i].slice(1)] = decoded(given[i]);
     else if (wanted[i] !== given[i]) return null;
   }
   return found;
+}
+
+/** A part of a path as it was before it was encoded; what is no encoding stays as it is. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -203,21 +203,31 @@ export function Time({ at, empty = "–", due }) {
 /** Something that people should know; `kind` is good, bad, warn, or nothing. */
 export const Notice = ({ kind = "", children }) => html`<div class=${`notice ${kind}`} role=${kind === "bad" ? "alert" : undefined}>${children}</div>`;
 
-/** Text as it was sent, in lines. It can be scrolled with the keyboard. */
-export const Raw = ({ text, label }) => html`<pre tabindex="0" role="region" aria-label=${label}><code>${text}</code></pre>`;
+/** Text as it was sent, in lines, to be copied. It can be scrolled with the keyboard. */
+export function Raw({ text, label }) {
+  const id = useId();
+  return html`<div class="raw">
+    <div class="raw-head"><span id=${id}>${label}</span><${Copy} text=${text} name=${`Copy: ${label}`} /></div>
+    <pre tabindex="0" role="region" aria-labelledby=${id}><code>${text}</code></pre>
+  </div>`;
+}
 
 /** A long URL or id that may break anywhere. */
 export const Long = ({ children }) => html`<span class="long">${children}</span>`;
 
-/** Copies a text. */
-export function Copy({ text, label = "Copy" }) {
+/** Copies a text; `name` says what, where the label does not. Browsers let a page do that over https, and on the machine itself; else there is no button. */
+export function Copy({ text, label = "Copy", name }) {
   const [copied, set] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    set(true);
-    setTimeout(() => set(false), 2000);
-  };
-  return html`<button type="button" class="quiet" onClick=${copy}>${copied ? "Copied" : label}</button>`;
+  if (!navigator.clipboard) return null;
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => {
+        set(true);
+        setTimeout(() => set(false), 2000);
+      },
+      () => say("The browser did not let the page copy; select the text instead.", "bad"),
+    );
+  return html`<button type="button" class="quiet" aria-label=${copied ? undefined : name} onClick=${copy}>${copied ? "Copied" : label}</button>`;
 }
 
 /** What the hub said, as a sentence. */

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::installed::installed;
 use crate::scene::{self, admin};
-use crate::support::{ADMIN, Hub, Reply, Server, Subscriber, TOPIC, eventually};
+use crate::support::{ADMIN, Hub, Publisher, Reply, Server, Subscriber, TOPIC, eventually};
 
 /// Walks over a hub's page, signed in with a token; the walk is told of the scene.
 pub async fn walk(hub: &Hub, name: &str, token: &str, scene: &Value) {
@@ -56,6 +57,7 @@ async fn each_role_sees_what_it_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_overview_tells_what_needs_attention() {
     let scene = scene::Busy::start().await;
+    scene::disabled_hook(&scene.hub).await;
     tokio::select! {
         () = walk(&scene.hub, "overview", ADMIN, &Value::Null) => {}
         () = scene.publish_on_and_on() => {}
@@ -71,13 +73,50 @@ async fn subscriptions_are_found_looked_at_and_ended() {
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_are_found_read_and_pinged() {
     let scene = scene::Busy::start().await;
-    walk(&scene.hub, "topics", ADMIN, &Value::Null).await;
+    let (hub, publisher) = (&scene.hub, Publisher::start().await);
+    let (old, new) = (publisher.topic("/old"), publisher.topic("/new"));
+    old.serves(Reply::status(301).header("Location", new.url()));
+    new.says("one");
+    let subscriber = Subscriber::start().await;
+    for (topic, path) in [(&old, "/old"), (&new, "/new")] {
+        let callback = subscriber.callback(path);
+        hub.subscribe(topic.url(), callback.url()).active().await;
+    }
+    hub.publish(old.url()).await;
+    let told = json!({ "old": old.url(), "new": new.url() });
+    walk(hub, "topics", ADMIN, &told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn publications_tell_who_has_not_got_them() {
     let scene = scene::Busy::start().await;
     walk(&scene.hub, "publications", ADMIN, &Value::Null).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_moves_while_its_publication_runs() {
+    let hub = Hub::with(&[("delivery.timeout", "60s")]).await;
+    hub.put_topic("slow", "text/plain", b"nothing")
+        .await
+        .expect(201);
+    let (open, is_open) = watch::channel(false);
+    let gate = Server::start_on([127, 0, 0, 1].into(), move |request| {
+        open.send_replace(request.target == "/open");
+        Reply::ok("")
+    });
+    let (gate, subscriber) = (gate.await, Subscriber::start().await);
+    let callback = subscriber.callback("/slow");
+    let topic = format!("{}topics/slow", hub.url);
+    hub.subscribe(&topic, callback.url()).active().await;
+    callback.always(Reply::ok("").once(is_open));
+    let scene = json!({ "gate": gate.url("").trim_end_matches('/') });
+    walk(&hub, "receipt", ADMIN, &scene).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_keyboard_alone_does_it_all() {
+    let scene = scene::Busy::start().await;
+    walk(&scene.hub, "keyboard", ADMIN, &Value::Null).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::client::bearer;
-use crate::support::{ADMIN, Hub, Reply, Response, Subscriber, eventually};
+use crate::support::{ADMIN, Hub, Reply, Response, Server, Subscriber, eventually};
 
 /// A hub at work.
 pub struct Busy {
@@ -79,6 +79,27 @@ impl Busy {
     }
 }
 
+/// A webhook at a receiver that wants no more, so that the hub disables it.
+pub async fn disabled_hook(hub: &Hub) {
+    let left = Server::start_on([127, 0, 0, 4].into(), |_| Reply::status(410)).await;
+    let source = json!({ "events": ["order.made"] });
+    admin(hub, "PUT", "/api/v1/sources/shop", &source)
+        .await
+        .expect(201);
+    let wish = json!({ "source": "shop", "url": left.url("/left"), "events": ["*"] });
+    let made = admin(hub, "POST", "/api/v1/hooks", &wish).await;
+    let hook = format!("/api/v1/hooks/{}", made.expect(201).json()["id"]);
+    let order = json!({ "id": 7 });
+    admin(hub, "POST", "/shop/events/order.made", &order)
+        .await
+        .expect(202);
+    eventually("a webhook that is disabled", async || {
+        let shown = admin(hub, "GET", &hook, &Value::Null).await.expect(200);
+        (shown.json()["active"] == false).then_some(())
+    })
+    .await;
+}
+
 /// Asks as the administrator, with a body of JSON unless it is null.
 pub async fn admin(hub: &Hub, method: &str, path: &str, body: &Value) -> Response {
     let authorization = bearer(ADMIN);
@@ -96,11 +117,11 @@ pub async fn admin(hub: &Hub, method: &str, path: &str, body: &Value) -> Respons
 /// A hub with a source that speaks as Mastodon, and a payload of its event `account.created`.
 pub async fn social() -> (Hub, String) {
     let hub = Hub::start().await;
-    let source = serde_json::json!({ "dialect": "mastodon" });
+    let source = json!({ "dialect": "mastodon" });
     admin(&hub, "PUT", "/api/v1/sources/social", &source)
         .await
         .expect(201);
-    let wish = serde_json::json!({
+    let wish = json!({
         "source": "social", "url": "https://receiver.example/", "events": ["account.created"], "dialect": "websub",
     });
     let preview = admin(&hub, "POST", "/api/v1/hooks/preview", &wish).await;

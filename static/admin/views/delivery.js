@@ -2,9 +2,8 @@
 
 import { html } from "../vendor/preact.js";
 import { part, post } from "../api.js";
-import { millis } from "../format.js";
+import { millis, pretty } from "../format.js";
 import { attempt, Badge, Facts, Heading, Long, Notice, Panel, Raw, sentence, Time, useAnswer } from "../ui.js";
-import { pretty } from "./hook-form.js";
 import { Outcome } from "./hook.js";
 
 const lines = (headers) => Object.entries(headers).map(([name, value]) => `${name}: ${value}`).join("\n");

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact.js";
 import { ApiError, part, patch, post } from "../api.js";
-import { plural } from "../format.js";
+import { plural, pretty } from "../format.js";
 import { go } from "../router.js";
 import { Badge, Facts, Field, Heading, Notice, Panel, Raw, sentence, useAnswer, useSettled } from "../ui.js";
 
@@ -189,6 +189,7 @@ function Events({ catalogue, events, onEvents, error }) {
 function Preview({ source, hook, fields, onError }) {
   const [event, setEvent] = useState("");
   const [shown, setShown] = useState(null);
+  const [why, setWhy] = useState(null);
   const settled = useSettled(JSON.stringify({ fields, event }), 400);
   const asked = useRef(0);
   useEffect(() => {
@@ -204,35 +205,29 @@ function Preview({ source, hook, fields, onError }) {
     if (body.url !== undefined && !/^https?:\/\/[^/]/.test(body.url)) body.url = "https://receiver.example/";
     if (body.events.length === 0 && event) body.events = [event];
     delete body.secret;
-    post("hooks/preview", body).then(
+    post(hook ? `hooks/${hook.id}/preview` : "hooks/preview", body).then(
       (preview) => {
         if (turn !== asked.current) return;
         setShown(preview);
+        setWhy(null);
         onError(null);
       },
       (refusal) => {
         if (turn !== asked.current) return;
         // What is there stays, so that nothing jumps while somebody types.
-        if (refusal.field === "template" || refusal.field === "filter") onError(refusal);
+        const isPlaced = refusal.field === "template" || refusal.field === "filter";
+        if (isPlaced) onError(refusal);
+        setWhy(isPlaced ? null : sentence(refusal.message));
       },
     );
   }, [settled]);
-  return html`<${Panel} title="Preview" note="What would be sent as the webhook stands here; nothing is.">
+  return html`<${Panel} title="Preview" note="What would be sent as it stands here. Nothing is sent.">
     <${Field} label="Event" kind="select" value=${event} options=${[["", "the last that it asks for"], ...source.catalogue]} onInput=${setEvent} />
-    ${!shown ? html`<p class="empty">Nothing to show yet.</p>` : html`<div>
+    ${why && html`<p class="wrong" role="status">Nothing could be sent as it stands. ${why}</p>`}
+    ${!shown ? !why && html`<p class="empty">Nothing to show yet.</p>` : html`<div>
       <p>${html`<${Badge}>${shown.event}<//>`} ${shown.is_example ? "from an example, since none was raised yet" : "the last that was raised"}${!shown.passes_filter ? html`; <b>the filter does not let it pass</b>` : ""}</p>
       <${Raw} label="Headers that would be sent" text=${`${shown.request.method} ${shown.request.url}\n${Object.entries(shown.request.headers).map(([name, value]) => `${name}: ${value}`).join("\n")}`} />
       <${Raw} label="Body that would be sent" text=${pretty(shown.request.body)} />
     </div>`}
   <//>`;
-}
-
-/** JSON with line breaks; anything else as it is. */
-export function pretty(text) {
-  if (text === null || text === undefined) return "";
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
 }

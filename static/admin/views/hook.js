@@ -51,9 +51,9 @@ export function Hook({ session, params }) {
       ${may && html`
         <a class="button" href=${`#/webhooks/${params.id}/edit`}>Edit</a>
         ${hook.active ? html`<button type="button" onClick=${() => act("ping", undefined, "A ping is on its way.")}>Ping</button>
-          <button type="button" onClick=${disable}>Disable</button>` : html`<button type="button" class="main" onClick=${() => act("enable", undefined, "Enabled.")}>Enable</button>`}
-        ${hook.url && hook.secret && html`<button type="button" onClick=${rotate}>Rotate secret</button>`}
-        <button type="button" class="danger" onClick=${remove}>Remove</button>`}
+          <button type="button" onClick=${disable}>Disable…</button>` : html`<button type="button" class="main" onClick=${() => act("enable", undefined, "Enabled.")}>Enable</button>`}
+        ${hook.url && hook.secret && html`<button type="button" onClick=${rotate}>Rotate secret…</button>`}
+        <button type="button" class="danger" onClick=${remove}>Remove…</button>`}
     <//>
     ${secret && html`<${Notice} kind="warn">The secret, shown this once: <code class="long">${secret}</code> <${Copy} text=${secret} label="Copy the secret" /><//>`}
     ${hook.disabled_because && html`<${Notice} kind="bad">The hub has disabled it: ${sentence(hook.disabled_because)}<//>`}
@@ -92,7 +92,7 @@ function Deliveries({ hook, path }) {
     const given = await ask({ title: "Send once more all that has failed?", text: `Each event whose last delivery ${place(hook)} did not take is sent once more, one after the other, as the webhook stands now.`, yes: "Send them", danger: false });
     if (given) await attempt(() => post(`${path}/replay`, { since: LOG, only: "failed" }), "They are being sent; the replays below tell how far it is.");
   };
-  return html`<${Panel} title="Deliveries" note="What it was sent, the newest first." actions=${html`<button type="button" onClick=${redeliver} disabled=${!hook.active}>Redeliver all failed</button>`}>
+  return html`<${Panel} title="Deliveries" note="What it was sent, the newest first." actions=${html`<button type="button" onClick=${redeliver} disabled=${!hook.active}>Redeliver all failed…</button>`}>
     <${Choice} label="Which deliveries" value=${status} options=${[["", "All"], ["failure", "Not taken"], ["success", "Taken"]]} onChoose=${setStatus} />
     <${Pages} pages=${pages} caption="Deliveries" id=${(it) => it.id} empty=${status ? "None is like that." : "It was sent nothing yet."} columns=${[
       { head: "Event", cell: (it) => html`<a href=${`#/webhooks/${hook.id}/deliveries/${it.id}`}>${it.event}</a>${it.redelivery ? html` <${Badge}>again<//>` : ""}` },
@@ -130,7 +130,7 @@ function Replays({ hook, path }) {
       { head: "Looked at", end: true, cell: (it) => number(it.seen) },
       { head: "Delivered", end: true, cell: (it) => number(it.delivered) },
       { head: "Failed", end: true, cell: (it) => number(it.failed) },
-      { head: "", cell: (it) => it.state === "running" && html`<button type="button" class="quiet" onClick=${() => stop(it)}>Stop</button>` },
+      { head: "", cell: (it) => it.state === "running" && html`<button type="button" class="quiet" onClick=${() => stop(it)}>Stop…</button>` },
     ]} />
   <//>`;
 }

@@ -1,7 +1,7 @@
 // Webhooks: the list of those that the token may read.
 
 import { html } from "../vendor/preact.js";
-import { bare, number } from "../format.js";
+import { bare, plural } from "../format.js";
 import { go, link } from "../router.js";
 import { Badge, Choice, Heading, Long, Pages, Panel, Search, usePages } from "../ui.js";
 
@@ -18,8 +18,11 @@ export function HookState({ hook }) {
   return html`<${Badge} kind="good">active<//>`;
 }
 
-/** How many events a hook asks for: `*` is all. */
-export const events = (hook) => (hook.events.includes("*") ? "all events" : hook.events.some((it) => it.endsWith(".*")) ? `${number(hook.events.length)} patterns` : `${number(hook.events.length)} ${hook.events.length === 1 ? "event" : "events"}`);
+/** How many events of its source a hook asks for. */
+export const events = (hook) => (hook.events.includes("*") ? `all ${plural(hook.event_count, "event")}` : plural(hook.event_count, "event"));
+
+/** The same where room is short. */
+export const Events = ({ hook }) => html`<span class="count">${events(hook)}</span>`;
 
 /** What came last of calling it. */
 export function last(hook) {
@@ -33,16 +36,16 @@ export function Hooks({ session, query, path }) {
   const pages = usePages("hooks", { source, state, search });
   return html`
     <${Heading} title="Webhooks" lead="Who is told of the events of your sources, and how.">
-      ${keeps(session) && html`<a class="button" href=${link("/webhooks/new", { source })}>New webhook</a>`}
+      ${keeps(session) && html`<a class="button main" href=${link("/webhooks/new", { source })}>New webhook</a>`}
     <//>
-    <${Search} path=${path} query=${query} fields=${[{ name: "search", label: "Search", placeholder: "A part of the URL" }, { name: "source", label: "Source", placeholder: "Its whole name" }]} />
     <${Choice} label="State" value=${state || ""} options=${[["", "All"], ["active", "Active"], ["disabled", "Disabled"]]} onChoose=${(state) => go(path, { ...query, state }, { replace: true })} />
     <${Panel}>
+      <${Search} path=${path} query=${query} fields=${[{ name: "search", label: "Search", placeholder: "part of the URL" }, { name: "source", label: "Source", placeholder: "its whole name" }]} />
       <${Pages} pages=${pages} caption="Webhooks" id=${(hook) => hook.id} empty=${search || state || source ? "No webhook is like that." : "There is no webhook yet."} columns=${[
         { head: "Endpoint", cell: (hook) => html`<a href=${`#/webhooks/${hook.id}`}><${Long}>${place(hook)}<//></a>` },
         { head: "State", cell: (hook) => html`<${HookState} hook=${hook} />` },
         { head: "Source", cell: (hook) => html`<${Long}>${hook.source}<//>` },
-        { head: "Events", cell: events },
+        { head: "Events", cell: (hook) => html`<${Events} hook=${hook} />` },
         { head: "Last answer", cell: (hook) => html`<${Long}>${last(hook)}<//>` },
       ]} />
     <//>`;

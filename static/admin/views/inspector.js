@@ -2,10 +2,10 @@
 
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { del, part, patch, post } from "../api.js";
-import { bytes, number, plural } from "../format.js";
+import { bytes, number, plural, pretty } from "../format.js";
+import { follow } from "../live.js";
 import { go } from "../router.js";
 import { ask, attempt, Badge, Choice, Copy, Facts, Field, Heading, Long, Notice, Panel, Raw, sentence, Table, Time, useAnswer } from "../ui.js";
-import { pretty } from "./hook-form.js";
 
 /** Requests that are kept on the page. */
 const KEPT = 200;
@@ -33,7 +33,7 @@ export function Inspector() {
         { head: "Answers", cell: (it) => `${it.status}${it.delay === "0s" ? "" : ` after ${it.delay}`}` },
         { head: "Made", cell: (it) => html`<${Time} at=${it.made_at} />` },
         { head: "Ends", cell: (it) => html`<${Time} at=${it.expires_at} />` },
-        { head: "", cell: (it) => html`<button type="button" class="quiet" aria-label=${`End ${it.url}`} onClick=${() => remove(it)}>End</button>` },
+        { head: "", cell: (it) => html`<button type="button" class="quiet" aria-label=${`End ${it.url}`} onClick=${() => remove(it)}>End…</button>` },
       ]} />
     <//>`;
 }
@@ -42,18 +42,19 @@ export function Inspector() {
 function useCaught(id) {
   const [state, set] = useState({ caught: [], connected: false, ended: false });
   useEffect(() => {
-    const source = new EventSource(new URL(`api/v1/inspector/${part(id)}/live`, document.baseURI));
-    source.addEventListener("open", () => set((before) => ({ ...before, connected: true })));
-    source.addEventListener("request", (event) => {
-      const request = JSON.parse(event.data);
-      set((before) => ({ ...before, connected: true, caught: [request, ...before.caught.filter((it) => it.number !== request.number)].slice(0, KEPT) }));
+    const leave = follow(`inspector/${part(id)}/live`, {
+      open: () => set((before) => ({ ...before, connected: true })),
+      request: (event) => {
+        const request = JSON.parse(event.data);
+        set((before) => ({ ...before, connected: true, caught: [request, ...before.caught.filter((it) => it.number !== request.number)].slice(0, KEPT) }));
+      },
+      end: () => {
+        leave();
+        set((before) => ({ ...before, connected: false, ended: true }));
+      },
+      onLost: () => set((before) => ({ ...before, connected: false })),
     });
-    source.addEventListener("end", () => {
-      source.close();
-      set((before) => ({ ...before, connected: false, ended: true }));
-    });
-    source.addEventListener("error", () => set((before) => ({ ...before, connected: false })));
-    return () => source.close();
+    return leave;
   }, [id]);
   return [state, () => set((before) => ({ ...before, caught: [] }))];
 }
@@ -75,7 +76,7 @@ export function Bin({ params }) {
   return html`
     <${Heading} title="Address" back=${back} lead=${html`<code class="long">${bin.url}</code> <${Copy} text=${bin.url} label="Copy the address" />`} />
     <div class="split">
-      <${Panel} title="Arrived" note=${html`<span role="status">${connected ? "Live" : "Connecting…"}, ${plural(caught.length, "request")}</span>`} actions=${caught.length > 0 && html`<button type="button" class="quiet" onClick=${empty}>Forget all</button>`}>
+      <${Panel} title="Arrived" note=${html`<span role="status">${connected ? "Live" : "Connecting…"}, ${plural(caught.length, "request")}</span>`} actions=${caught.length > 0 && html`<button type="button" class="quiet" onClick=${empty}>Forget all…</button>`}>
         ${caught.length === 0 ? html`<p class="empty">Nothing yet. Send something: <code class="long">curl -d hello ${bin.url}</code></p>` : html`<ul class="caught" aria-label="Requests, the newest first">${caught.map((it) => html`<li key=${it.number}>
           <button type="button" aria-pressed=${request && it.number === request.number ? "true" : "false"} onClick=${() => choose(it.number)}>
             <b>${it.method}</b> <span>${kind(it)}</span> <span class="note">${bytes(it.size)}, answered ${it.answered}, <${Time} at=${it.at} /></span>

@@ -5,7 +5,8 @@ import { Chart, largest, mean } from "../charts.js";
 import { bare, millis, number, plural, short, span } from "../format.js";
 import { useLive } from "../live.js";
 import { link } from "../router.js";
-import { Badge, Choice, Heading, Long, Notice, Panel, Table, Time, useAnswer } from "../ui.js";
+import { Badge, Choice, Heading, Long, Notice, Panel, Table, Time, sentence, useAnswer } from "../ui.js";
+import { place } from "./hooks.js";
 import { Progress, stateKind } from "./publications.js";
 
 /** What the charts look back on: minutes, or none for the seconds since one came here. */
@@ -26,14 +27,23 @@ export function Overview() {
       <${Attention} snapshot=${snapshot} snapshots=${snapshots} />
       <${Figures} snapshot=${snapshot} snapshots=${snapshots} />
       <${Panel} title="Over time" actions=${html`<${Choice} label="Time" options=${SPANS} value=${look} onChoose=${setLook} />`}>
-        ${points.length === 0 ? html`<p class="empty">${past.loading ? "Loading…" : "Nothing yet: the first minute is still running."}</p>` : html`<${Charts} points=${points} />`}
+        ${points.length === 0 ? html`<p class="empty">${past.loading ? "Loading…" : "Nothing yet: the first minute is still running."}</p>` : html`<${Charts} points=${points} each=${look === "now" ? "second" : "minute"} />`}
       <//>
       ${snapshot.origins.length > 0 && html`<${Origins} origins=${snapshot.origins} />`}
       <${Newest} publications=${snapshot.publications} />`}`;
 }
 
-/** Seconds that a point covers: a snapshot tells, a minute has 60. */
-const seconds = (point) => point.seconds || 60;
+/** The tops of the axis of ages, in seconds. */
+const AGES = [10, 60, 600, 3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400, 30 * 86400];
+
+/** For how long what waits longest has waited at a point, in seconds; a snapshot and a minute tell it each in its way. */
+function waited(point) {
+  const { at, oldest } = point.backlog ? { at: point.at, oldest: point.backlog.oldest } : point;
+  return oldest ? Math.max(0, (new Date(at) - new Date(oldest)) / 1000) : 0;
+}
+
+/** Seconds that a point covers: a snapshot tells, a minute has 60. The first snapshot comes at once, and tells of no rate. */
+const seconds = (point) => Math.max(point.seconds || 60, 1);
 const done = (point) => point.done || point;
 
 /** What was done in the last so many snapshots, together. */
@@ -46,11 +56,15 @@ function lately(snapshots, count) {
 const rate = ({ delivered, failed }) => (delivered + failed ? (delivered / (delivered + failed)) * 100 : null);
 
 function Attention({ snapshot, snapshots }) {
+  const hooks = useAnswer("hooks", { state: "disabled", limit: 100 }, { every: 60 }).answer?.items || [];
+  const disabled = hooks.filter((hook) => hook.disabled_because);
   const words = [];
   for (const stall of snapshot.stalls) words.push(["bad", html`The work stands still: ${stall}.`]);
   const failing = snapshot.origins.filter((it) => FAILS.includes(it.reason));
-  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failures > 1 && html`, ${number(it.failures)} times in a row`}${it.failing_since && html` since <${Time} at=${it.failing_since} />`}${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <a href=${link("/subscriptions", { callback_host: host(it.origin) })}>Its subscriptions</a>`]);
+  for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failing_since && html`: ${it.failures > 1 ? html`${number(it.failures)} failures in a row, the first` : "for the first time"} <${Time} at=${it.failing_since} />`}${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <${Who} origin=${it.origin} />`]);
   if (failing.length > 3) words.push(["warn", `${failing.length - 3} more origins fail; they are listed below.`]);
+  for (const hook of disabled.slice(0, 3)) words.push(["bad", html`The hub has disabled the webhook <a href=${`#/webhooks/${hook.id}`}><${Long}>${place(hook)}<//></a>: ${sentence(hook.disabled_because)}`]);
+  if (disabled.length > 3) words.push(["bad", html`It has disabled ${disabled.length - 3} more. <a href=${link("/webhooks", { state: "disabled" })}>All that are disabled</a>`]);
   const { backlog } = snapshot;
   const age = backlog.oldest ? (new Date(snapshot.at) - new Date(backlog.oldest)) / 1000 : 0;
   if (age > OLD) words.push(["warn", html`${plural(backlog.targets, "target")} ${backlog.targets === 1 ? "is" : "are"} behind; what waits longest has waited for ${span(age)}. <a href=${link("/subscriptions", { state: "behind" })}>Who is behind</a>`]);
@@ -70,6 +84,9 @@ function why({ status, failure }) {
 
 const host = (origin) => new URL(origin).hostname;
 
+/** Whom an origin takes requests for. */
+const Who = ({ origin }) => html`<a href=${link("/subscriptions", { callback_host: host(origin) })}>Its subscriptions</a>, <a href=${link("/webhooks", { search: bare(origin) })}>webhooks</a>`;
+
 function Figures({ snapshot, snapshots }) {
   const last = lately(snapshots, 10);
   const success = rate(lately(snapshots, 60));
@@ -84,8 +101,9 @@ function Figures({ snapshot, snapshots }) {
   </dl>`;
 }
 
-function Charts({ points }) {
+function Charts({ points, each: step }) {
   const times = points.map((point) => point.at);
+  const ages = points.map(waited);
   const each = (value) => points.map((point) => value(done(point), seconds(point), point));
   const percent = (value) => `${value.toFixed(value % 1 ? 1 : 0)} %`;
   return html`<div class="charts">
@@ -100,8 +118,14 @@ function Charts({ points }) {
     <${Chart} title="Success" times=${times} write=${percent} unit="percent of the attempts" top=${100} gathered=${mean} series=${[
       { name: "success", values: each((it) => rate(it)) },
     ]} />
-    <${Chart} title="Backlog" times=${times} write=${short} unit="deliveries that wait" gathered=${largest} series=${[
+    <${Chart} title=${`Publications a ${step}`} times=${times} write=${short} unit=${`publications a ${step}`} series=${[
+      { name: "published", values: each((it) => it.published) },
+    ]} />
+    <${Chart} title="Deliveries that wait" times=${times} write=${short} unit="deliveries that wait" gathered=${largest} series=${[
       { name: "waiting", values: each((it, seconds, point) => (point.backlog ? point.backlog.entries : point.waiting)) },
+    ]} />
+    <${Chart} title="Age of the oldest that waits" times=${times} write=${span} unit="seconds" top=${AGES.find((it) => it >= Math.max(...ages))} gathered=${largest} series=${[
+      { name: "age", values: ages },
     ]} />
   </div>`;
 }
@@ -119,7 +143,7 @@ function because(it) {
 function Origins({ origins }) {
   return html`<${Panel} title="Late origins" note="Those that are worst off, first those for which most waits, as the metrics name them.">
     <${Table} caption="Late origins" rows=${origins} id=${(it) => it.origin} columns=${[
-      { head: "Origin", cell: (it) => html`<a href=${link("/subscriptions", { callback_host: host(it.origin) })}><${Long}>${it.origin}<//></a>` },
+      { head: "Origin", cell: (it) => html`<a href=${link("/subscriptions", { callback_host: host(it.origin) })}><${Long}>${bare(it.origin)}<//></a>` },
       { head: "Why", cell: (it) => html`<${Badge} kind=${REASONS[it.reason][1]}>${REASONS[it.reason][0]}<//> ${because(it)}` },
       { head: "Waiting", end: true, cell: (it) => number(it.backlog) },
       { head: "In a row", end: true, cell: (it) => number(it.failures) },

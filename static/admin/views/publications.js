@@ -1,6 +1,6 @@
 // Publications and what became of them, live while they run.
 
-import { html } from "../vendor/preact.js";
+import { html, useEffect, useState } from "../vendor/preact.js";
 import { part } from "../api.js";
 import { Attempt } from "../attempt.js";
 import { Parts } from "../charts.js";
@@ -8,8 +8,10 @@ import { bare, number, plural } from "../format.js";
 import { go, link } from "../router.js";
 import { Badge, Choice, Facts, Heading, Long, Notice, Pages, Panel, Time, sentence, useAnswer, usePages } from "../ui.js";
 
-/** How often the receipt of a publication that runs is asked for, in seconds. */
-const LIVE = 1;
+/** How often the receipt of a publication is asked for, in seconds: while it runs, and then. */
+const [LIVE, STILL] = [1, 15];
+/** States in which nothing happens any more. */
+const OVER = ["complete", "failed", "unchanged", "unheard"];
 
 /** How a state is coloured. */
 export const stateKind = (state) => ({ complete: "good", retrying: "warn", failed: "bad", delivering: "busy", fetching: "busy" })[state] || "";
@@ -22,8 +24,8 @@ export const receiptParts = (it) => [
   ["gone", it.gone, "gone"],
 ];
 
-/** How many have got it, as a bar. */
-export const Progress = ({ receipt: it }) => html`<span class="count">${number(it.delivered)} of ${number(it.targets)}</span><${Parts} label="Targets" parts=${receiptParts(it)} />`;
+/** How many have got it, as a bar. While it is on its way the hub may know of more than it has visited. */
+export const Progress = ({ receipt: it }) => html`<span class="count">${number(it.delivered)} of ${number(Math.max(it.targets, it.delivered + it.in_backlog + it.given_up + it.gone))}</span><${Parts} label="Targets" parts=${receiptParts(it)} />`;
 
 const STATES = [["", "All"], ["fetching", "Fetching"], ["delivering", "Delivering"], ["retrying", "Retrying"], ["failed", "Failed"], ["complete", "Complete"]];
 
@@ -68,7 +70,9 @@ const MEANING = {
 
 export function Publication({ params }) {
   const path = `receipts/${part(params.id)}`;
-  const { answer: it, error } = useAnswer(path, undefined, { every: LIVE });
+  const [isOver, setOver] = useState(false);
+  const { answer: it, error } = useAnswer(path, undefined, { every: isOver ? STILL : LIVE });
+  useEffect(() => setOver(OVER.includes(it?.state)), [it?.state]);
   const back = { href: "#/publications", text: "Publications" };
   if (!it) return html`<${Heading} title="Publication" back=${back} />${error ? html`<${Notice} kind="bad">${sentence(error.message)}<//>` : html`<p class="empty">Loading…</p>`}`;
   if (it.receipts) return html`<${Bundle} bundle=${it} back=${back} />`;

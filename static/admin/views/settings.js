@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/preact.js";
 import { del, part, post } from "../api.js";
 import { plural, span } from "../format.js";
 import { ROLES } from "../views.js";
-import { Badge, Copy, Facts, Field, Heading, Notice, Panel, Raw, Table, Time, ask, attempt, sentence, useAnswer } from "../ui.js";
+import { Badge, Facts, Field, Heading, Notice, Pages, Panel, Raw, Table, Time, ask, attempt, sentence, useAnswer, usePages } from "../ui.js";
 
 export function Settings() {
   return html`
@@ -29,7 +29,7 @@ function Health() {
 }
 
 function Tokens() {
-  const { answer, error, again } = useAnswer("tokens", undefined, { every: 30 });
+  const pages = usePages("tokens", undefined, { every: 30 });
   const [isMaking, setMaking] = useState(false);
   const [made, setMade] = useState(null);
   const revoke = async (token) => {
@@ -38,18 +38,17 @@ function Tokens() {
       text: "Whoever holds this token may do nothing with it from now on, and is signed out here. This cannot be taken back; you can make a new one.",
       yes: "Revoke it",
     });
-    if (given && (await attempt(() => del(`tokens/${part(token.id)}`), `${token.name} is revoked.`))) again();
+    if (given && (await attempt(() => del(`tokens/${part(token.id)}`), `${token.name} is revoked.`))) pages.again();
   };
   const done = (token) => {
     setMaking(false);
     setMade(token);
-    again();
+    pages.again();
   };
-  return html`<${Panel} title="Tokens" note="Those of the settings are not listed." actions=${!isMaking && html`<button type="button" onClick=${() => { setMade(null); setMaking(true); }}>New token</button>`}>
-    ${error && html`<${Notice} kind="bad">${sentence(error.message)}<//>`}
-    ${made && html`<${Notice} kind="good"><p><b>${made.name}</b> is made. This is its text; it is shown this once, and the hub keeps only its hash.</p><${Raw} label="The new token" text=${made.token} /><p><${Copy} text=${made.token} /> <button type="button" class="quiet" onClick=${() => setMade(null)}>I have it</button></p><//>`}
+  return html`<${Panel} title="Tokens" note="Those of the settings are not listed." actions=${!isMaking && html`<button type="button" onClick=${() => { setMade(null); setMaking(true); }}>New token…</button>`}>
+    ${made && html`<${Notice} kind="good"><p><b>${made.name}</b> is made. This is its text; it is shown this once, and the hub keeps only its hash.</p><${Raw} label="The new token" text=${made.token} /><p class="after"><button type="button" onClick=${() => setMade(null)}>I have it</button></p><//>`}
     ${isMaking && html`<${NewToken} onDone=${done} onCancel=${() => setMaking(false)} />`}
-    ${answer && html`<${Table} caption="Tokens" rows=${answer.items} id=${(it) => it.id} empty="No token has been given out." columns=${[
+    <${Pages} pages=${pages} caption="Tokens" id=${(it) => it.id} empty="No token has been given out." columns=${[
       { head: "Name", cell: (it) => it.name },
       { head: "Role", cell: (it) => html`<${Badge}>${it.role}<//>` },
       { head: "Sources", cell: (it) => (it.sources.includes("*") ? "all" : it.sources.join(", ")) },
@@ -57,7 +56,7 @@ function Tokens() {
       { head: "Made", cell: (it) => html`<${Time} at=${it.created_at} />` },
       { head: "Expires", cell: (it) => (it.expires_at && new Date(it.expires_at) < Date.now() ? html`<${Badge} kind="bad">expired<//>` : html`<${Time} at=${it.expires_at} empty="never" />`) },
       { head: "Revoke", cell: (it) => html`<button type="button" class="danger" aria-label=${`Revoke ${it.name}…`} onClick=${() => revoke(it)}>Revoke…</button>` },
-    ]} />`}
+    ]} />
   <//>`;
 }
 

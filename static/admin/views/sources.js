@@ -2,11 +2,10 @@
 
 import { html, useState } from "../vendor/preact.js";
 import { call, del, part, post, put } from "../api.js";
-import { plural } from "../format.js";
+import { plural, pretty } from "../format.js";
 import { go, link } from "../router.js";
-import { ask, attempt, Badge, Copy, Facts, Field, Heading, Long, Notice, Pages, Panel, Raw, sentence, Table, Time, useAnswer, usePages } from "../ui.js";
-import { pretty } from "./hook-form.js";
-import { HookState, events, keeps, place } from "./hooks.js";
+import { ask, attempt, Badge, Copy, Facts, Field, Heading, Long, Notice, Pages, Panel, Raw, sentence, Time, useAnswer, usePages } from "../ui.js";
+import { Events, HookState, keeps, place } from "./hooks.js";
 
 const DIALECTS = ["websub", "mastodon", "pleroma", "muut", "socialgateway"];
 const ROLES = ["reader", "publisher", "manager", "admin"];
@@ -34,7 +33,7 @@ export function Sources({ session }) {
   };
   return html`
     <${Heading} title="Sources" lead="What raises events, and in whose layout.">
-      ${isAdmin(session) && html`<button type="button" class="main" onClick=${declare}>Declare a source</button>`}
+      ${isAdmin(session) && html`<button type="button" class="main" onClick=${declare}>Declare a source…</button>`}
     <//>
     <${Panel}>
       <${Pages} pages=${pages} caption="Sources" id=${(it) => it.name} empty="There is no source yet." columns=${[
@@ -78,7 +77,7 @@ export function Source({ session, params }) {
   const mayRaise = session.role !== "reader" && source.name !== "fanfare";
   return html`
     <${Heading} title=${source.name} back=${back} lead=${`${source.dialect}, ${plural(source.catalogue.length, "event")}, read by ${source.private ? "who has a token" : "everybody"}`}>
-      ${isAdmin(session) && source.name !== "fanfare" && html`<button type="button" onClick=${edit}>Change</button><button type="button" class="danger" onClick=${remove}>Drop</button>`}
+      ${isAdmin(session) && source.name !== "fanfare" && html`<button type="button" onClick=${edit}>Change…</button><button type="button" class="danger" onClick=${remove}>Drop…</button>`}
       ${keeps(session) && html`<a class="button" href=${link("/webhooks/new", { source: source.name })}>New webhook</a>`}
     <//>
     <div class="split">
@@ -100,7 +99,7 @@ function HooksOf({ source }) {
     <${Pages} pages=${pages} caption="Webhooks of this source" id=${(hook) => hook.id} empty="Nobody is told of its events by a webhook." columns=${[
       { head: "Endpoint", cell: (hook) => html`<a href=${`#/webhooks/${hook.id}`}><${Long}>${place(hook)}<//></a>` },
       { head: "State", cell: (hook) => html`<${HookState} hook=${hook} />` },
-      { head: "Events", cell: events },
+      { head: "Events", cell: (hook) => html`<${Events} hook=${hook} />` },
     ]} />
   <//>`;
 }
@@ -155,21 +154,19 @@ function Inbox({ session, source, onChange }) {
       ["Address", html`<code class="long">${source.inbox}</code> <${Copy} text=${source.inbox} label="Copy the address" />`],
       ["Secret", source.inbound_secret ? "there is one" : "none: it takes a publisher's token"],
     ]} />
-    ${isAdmin(session) && html`<div class="actions after"><button type="button" onClick=${set}>${source.inbound_secret ? "Set another secret" : "Set a secret"}</button>${source.inbound_secret && html`<button type="button" class="quiet" onClick=${clear}>Have none</button>`}</div>`}
+    ${isAdmin(session) && html`<div class="actions after"><button type="button" onClick=${set}>${source.inbound_secret ? "Set another secret…" : "Set a secret…"}</button>${source.inbound_secret && html`<button type="button" class="quiet" onClick=${clear}>Have none…</button>`}</div>`}
   <//>`;
 }
 
 /** The tokens that are good for this source. */
 function Tokens({ source }) {
-  const { answer, again } = useAnswer("tokens", {}, { every: 30 });
+  const pages = usePages("tokens", { source: source.name }, { every: 30 });
   const [shown, setShown] = useState(null);
-  const fits = (pattern) => pattern === "*" || pattern.toLowerCase() === source.name.toLowerCase() || (pattern.endsWith("/*") && source.name.toLowerCase().startsWith(pattern.slice(0, -1).toLowerCase()));
-  const rows = (answer?.items || []).filter((it) => it.sources.some(fits));
   const give = async () => {
     const given = await ask({
       title: `A token for ${source.name}`,
-      text: "It is shown once.",
-      yes: "Give it out",
+      text: "It is good for this source alone, and shown once.",
+      yes: "Make it",
       danger: false,
       fields: [
         { name: "name", label: "For whom", required: true },
@@ -183,19 +180,19 @@ function Tokens({ source }) {
     if (given.expires_in.trim()) wish.expires_in = given.expires_in.trim();
     const issued = await attempt(() => post("tokens", wish));
     if (issued) setShown(issued.token);
-    again();
+    pages.again();
   };
   const revoke = async (token) => {
-    const given = await ask({ title: `Take back ${token.name}?`, text: "Whoever uses it is refused from this moment on.", yes: "Take it back" });
-    if (given && (await attempt(() => del(`tokens/${token.id}`), "Taken back."))) again();
+    const given = await ask({ title: `Revoke ${token.name}?`, text: "Whoever holds this token may do nothing with it from now on, here and at its other sources. This cannot be taken back; you can make a new one.", yes: "Revoke it" });
+    if (given && (await attempt(() => del(`tokens/${token.id}`), `${token.name} is revoked.`))) pages.again();
   };
-  return html`<${Panel} title="Tokens" actions=${html`<button type="button" onClick=${give}>Give one out</button>`}>
+  return html`<${Panel} title="Tokens" actions=${html`<button type="button" onClick=${give}>New token…</button>`}>
     ${shown && html`<${Notice} kind="warn">The token, shown this once: <code class="long">${shown}</code> <${Copy} text=${shown} label="Copy the token" /><//>`}
-    <${Table} caption="Tokens for this source" id=${(it) => it.id} rows=${rows} empty="None was given out for it." columns=${[
+    <${Pages} pages=${pages} caption="Tokens for this source" id=${(it) => it.id} empty="None is good for it." columns=${[
       { head: "For whom", cell: (it) => it.name },
       { head: "Role", cell: (it) => it.role },
       { head: "Expires", cell: (it) => html`<${Time} at=${it.expires_at} empty="never" />` },
-      { head: "", cell: (it) => html`<button type="button" class="quiet" aria-label=${`Take back ${it.name}`} onClick=${() => revoke(it)}>Take back</button>` },
+      { head: "", cell: (it) => html`<button type="button" class="quiet" aria-label=${`Revoke ${it.name}…`} onClick=${() => revoke(it)}>Revoke…</button>` },
     ]} />
   <//>`;
 }

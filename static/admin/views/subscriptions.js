@@ -25,7 +25,7 @@ function List({ query }) {
   const filtered = search || topic || callback_host || state;
   return html`
     <${Search} path="/subscriptions" query=${query} fields=${[
-      { name: "search", label: "Search", placeholder: "a part of the topic or the callback" },
+      { name: "search", label: "Search", placeholder: "part of either URL" },
       { name: "topic", label: "Topic", placeholder: "https://example.org/feed.xml" },
       { name: "callback_host", label: "Callback host", placeholder: "reader.example" },
     ]} />
@@ -130,7 +130,8 @@ export function Subscription({ params }) {
             { head: "Publication", cell: (row) => html`<a href=${`#/publications/${row.publication}`}>accepted <${Time} at=${row.accepted_at} /></a>` },
             { head: "Size", end: true, cell: (row) => bytes(row.size) },
             { head: "Last attempt", cell: (row) => (row.last_attempt ? html`<${Attempt} attempt=${row.last_attempt} />` : "not tried yet; an older one goes first") },
-          ]} />`}
+          ]} />
+          ${behind.entries > behind.waiting.length && html`<p class="note">Only the oldest ${number(behind.waiting.length)} are shown.</p>`}`}
       <//>
       <${Panel} title="Last attempts" note="Failures, and what came after them, since the hub was started.">
         <${Table} caption="Last attempts" rows=${behind.attempts} id=${(row) => row.at} empty="No attempt has failed." columns=${[

@@ -13,7 +13,7 @@ export function Topics({ query }) {
   return html`
     <${Heading} title="Topics" lead="URLs whose changes are announced." />
     <${Panel}>
-      <${Search} path="/topics" query=${query} fields=${[{ name: "search", label: "Search", placeholder: "a part of the URL" }]} />
+      <${Search} path="/topics" query=${query} fields=${[{ name: "search", label: "Search", placeholder: "part of the URL" }]} />
       <${Pages} pages=${pages} caption="Topics" id=${(it) => it.id} empty=${query.search ? "No topic fits." : "There are no topics yet: nobody has subscribed or published."} columns=${[
         { head: "Topic", cell: (it) => html`<a href=${`#/topics/${it.id}`}><${Long}>${bare(it.url)}<//></a>${it.alias_of && html`<div class="note">another name of <${Long}>${bare(it.alias_of)}<//></div>`}` },
         { head: "Subscribers", end: true, cell: (it) => number(it.subscribers) },

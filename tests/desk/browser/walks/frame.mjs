@@ -39,6 +39,16 @@ export default async ({ page, open, signIn, menu, shot, variant }) => {
     await menuButton.click();
     await shot("menu");
   }
+  // Not even a link that is none breaks the frame.
+  await open("/topics/%E0%A4%A");
+  await page.getByRole("heading", { name: "Topic" }).waitFor();
+  // Who is signed out elsewhere hears of it here, without doing anything.
+  await open("/overview");
+  await page.getByText("Live", { exact: true }).waitFor();
+  await page.evaluate(() => fetch("api/v1/session", { method: "DELETE", headers: { "X-Fanfare-Page": "1" } }));
+  await page.getByLabel("Token").waitFor();
+  await signIn();
+  if (await menuButton.isVisible()) await menuButton.click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.getByLabel("Token").waitFor();
   await page.reload();

@@ -11,13 +11,16 @@ export default async ({ page, open, shot }) => {
   await page.getByText("Nothing yet.").waitFor();
   const url = await page.locator(".lead code").textContent();
 
-  const body = '{"hello":["world",1]}';
+  // A number that a script would not know any more.
+  const body = '{"hello":["world",12345678901234567890]}';
   const signature = `sha256=${createHmac("sha256", "hush").update(body).digest("hex")}`;
   const answer = await fetch(url, { method: "POST", body, headers: { "Content-Type": "application/json", "X-Hub-Signature-256": signature } });
   assert.equal(answer.status, 200);
   await page.getByText("Live, 1 request").waitFor();
   await page.getByRole("heading", { name: "Request 1" }).waitFor();
   await page.getByRole("region", { name: "Body" }).getByText('"hello": [').waitFor();
+  await page.getByRole("region", { name: "Body" }).getByText("    12345678901234567890").waitFor();
+  await page.getByRole("region", { name: "Headers" }).getByText(`x-hub-signature-256: ${signature}`).waitFor();
   await page.getByRole("button", { name: "Raw" }).click();
   await page.getByRole("region", { name: "Body" }).getByText(body).waitFor();
   await page.getByLabel("Secret", { exact: true }).fill("other");
@@ -39,7 +42,7 @@ export default async ({ page, open, shot }) => {
   await page.getByLabel("After", { exact: true }).fill("1ms");
   await page.getByLabel("Confirm subscriptions").uncheck();
   await page.getByRole("button", { name: "Answer so" }).click();
-  await page.getByText(/Now: 503 after 1ms, does not confirm/).waitFor();
+  await page.getByText(/Now: 503 after 1ms, does not confirm; ends in/).waitFor();
   assert.equal((await fetch(`${url}?hub.challenge=abc`)).status, 503);
   await page.getByText("Live, 3 requests").waitFor();
 

@@ -12,11 +12,15 @@ export default async ({ page, menu, shot, variant }) => {
   await page.getByRole("alert").waitFor();
   await shot("settings-new-token");
   await page.getByLabel("Sources").fill("social, octocat/*");
+  await page.getByLabel("Role").selectOption("manager");
+  await page.getByLabel("Events").fill("account.*");
   await page.getByLabel("Expires in").fill("90d");
   await page.getByRole("button", { name: "Make it" }).click();
   await page.getByText("it is shown this once").waitFor();
   const text = await page.getByRole("region", { name: "The new token" }).textContent();
   assert.match(text, /^fanfare_[0-9a-f]{48}$/);
+  await page.getByRole("row").filter({ hasText: `for ${variant}` }).filter({ hasText: "manager" }).filter({ hasText: "account.*" }).waitFor();
+  await page.getByText("Version").waitFor();
   await shot("settings");
   await page.getByRole("button", { name: "I have it" }).click();
   await page.reload();

@@ -28,23 +28,29 @@ export default async ({ page, open, shot, variant }) => {
   await page.getByLabel("Secret", { exact: true }).fill("a secret of the inbox");
   await page.getByRole("button", { name: "Set it" }).click();
   await page.getByText("there is one").waitFor();
+  await page.getByRole("button", { name: "Have none" }).click();
+  await page.getByText("believed only if they bring a publisher's token").waitFor();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await page.getByText(`/${name}/inbox`).waitFor();
 
-  await page.getByRole("button", { name: "Give one out" }).click();
+  await page.getByRole("button", { name: "New token…" }).click();
   await page.getByLabel("For whom").fill("the shop's program");
   await page.getByLabel("For which events").fill("order.*");
-  await page.getByRole("button", { name: "Give it out" }).click();
+  await page.getByRole("button", { name: "Make it" }).click();
   await page.getByText("The token, shown this once").waitFor();
   await page.getByRole("rowheader", { name: "the shop's program" }).waitFor();
   await shot("source");
-  await page.getByRole("button", { name: "Take back the shop's program" }).click();
-  await page.getByRole("button", { name: "Take it back" }).click();
-  await page.getByText("None was given out for it.").waitFor();
+  await page.getByRole("button", { name: "Revoke the shop's program…" }).click();
+  await page.getByRole("button", { name: "Revoke it" }).click();
+  await page.getByText("None is good for it.").waitFor();
 
   await page.getByRole("button", { name: "Change" }).click();
   await page.getByLabel("Who may read its events").selectOption("yes");
   await page.getByRole("button", { name: "Change it" }).click();
   await page.getByText("read by who has a token").waitFor();
+  await page.getByRole("listitem").getByText("order.made", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Drop" }).click();
+  await page.getByText("Nothing can raise its events any more").waitFor();
   await page.getByRole("button", { name: "Drop it" }).click();
   await page.getByText("Dropped.").waitFor();
   await page.getByRole("rowheader", { name: "social" }).waitFor();

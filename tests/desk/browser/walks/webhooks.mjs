@@ -27,10 +27,17 @@ export default async ({ page, open, menu, shot, scene, variant }) => {
   await page.getByRole("region", { name: "Body that would be sent" }).getByText('"said": "account.').waitFor();
   await page.getByLabel("Event", { exact: true }).selectOption("report.created");
   await page.getByRole("region", { name: "Body that would be sent" }).getByText('"said": "report.created"').waitFor();
+  await page.getByText("from an example, since none was raised yet").waitFor();
+  // What else keeps it from being sent is said where it would be shown.
+  await page.getByLabel("Further headers").fill("Host: elsewhere.example");
+  await page.getByText(/Nothing could be sent as it stands\. .*Host cannot be set/).waitFor();
+  await page.getByLabel("Further headers").fill("X-Api-Key: hush");
+  await page.getByText("Nothing could be sent as it stands").waitFor({ state: "detached" });
   await shot("webhook-new");
   await page.getByRole("button", { name: "Make the webhook" }).click();
 
   await page.getByText("The secret, shown this once").waitFor();
+  await page.getByText("told of 4 events of").waitFor();
   await shot("webhook");
   await page.getByRole("button", { name: "Ping" }).click();
   await page.getByRole("rowheader", { name: "ping" }).first().waitFor();
@@ -47,6 +54,10 @@ export default async ({ page, open, menu, shot, scene, variant }) => {
   await page.getByText("It is sent once more").waitFor();
   await page.getByRole("link", { name: "← The webhook" }).click();
   await page.getByText("again", { exact: true }).first().waitFor();
+  await page.getByRole("button", { name: "Not taken" }).click();
+  await page.getByText("None is like that.").waitFor();
+  await page.getByRole("button", { name: "Taken", exact: true }).click();
+  await page.getByRole("link", { name: "account.created" }).first().waitFor();
 
   await page.getByRole("button", { name: "Replay since…" }).click();
   await page.getByLabel("Since").fill("1h");
@@ -56,12 +67,17 @@ export default async ({ page, open, menu, shot, scene, variant }) => {
   await page.getByRole("button", { name: "Redeliver all failed" }).click();
   await page.getByRole("button", { name: "Send them" }).click();
   await page.getByText("what had failed").waitFor();
+  await shot("webhook-deliveries");
 
   await page.getByRole("button", { name: "Rotate secret" }).click();
   await page.getByRole("button", { name: "Rotate it" }).click();
   await page.getByText("The old secret signs").waitFor();
 
   await page.getByRole("link", { name: "Edit" }).click();
+  // The preview is that of the last event, with all that the webhook has: what is masked too.
+  await page.getByText("the last that was raised").waitFor();
+  await page.getByRole("region", { name: "Headers that would be sent" }).getByText("x-api-key: ********").waitFor();
+  await shot("webhook-edit");
   await page.getByLabel("At most so many in a second").fill("5");
   await page.getByLabel("In order").check();
   await page.getByLabel("Only events where").fill("$.event[");
@@ -71,6 +87,23 @@ export default async ({ page, open, menu, shot, scene, variant }) => {
   await page.getByRole("button", { name: "Keep the changes" }).click();
   await page.getByText("5 requests in a second at most").waitFor();
   await page.getByText("one after the other").waitFor();
+
+  // A replay that is slow enough to be stopped.
+  await page.getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("At most so many in a second").fill("1");
+  await page.getByRole("button", { name: "Keep the changes" }).click();
+  await page.getByText("1 request in a second at most").waitFor();
+  await page.evaluate(async (payload) => {
+    const events = `[${Array(20).fill(payload).join()}]`;
+    const raised = await fetch("social/events/account.created", { method: "POST", headers: { "Content-Type": "application/json", "X-Fanfare-Page": "1" }, body: events });
+    if (!raised.ok) throw new Error(await raised.text());
+  }, scene.account);
+  await page.getByRole("button", { name: "Replay since…" }).click();
+  await page.getByRole("button", { name: "Replay them" }).click();
+  await page.getByRole("button", { name: "Stop…" }).click();
+  await page.getByText("What was sent stays sent.").waitFor();
+  await page.getByRole("button", { name: "Stop it" }).click();
+  await page.getByText("stopped", { exact: true }).waitFor();
 
   await page.getByRole("button", { name: "Disable" }).click();
   await page.getByText("Nothing is sent to it any more").waitFor();
