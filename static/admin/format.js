@@ -9,7 +9,7 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFracti
 export const number = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 
 /** 12.3K, for charts. */
-export const short = (value) => (value < 10 && value % 1 ? value.toFixed(1) : value < 10000 ? whole.format(Math.round(value)) : compact.format(value));
+export const short = (value) => (value < 10 ? String(Number(value.toFixed(1))) : value < 10000 ? whole.format(Math.round(value)) : compact.format(value));
 
 /** "3 minutes ago", "in 2 days". */
 export function ago(time, now = Date.now()) {
@@ -88,7 +88,7 @@ export function pretty(text) {
       depth -= 1;
       lines += isFirst ? token : line() + token;
     } else {
-      lines += (isFirst ? line() : "") + token;
+      lines += (isFirst ? line() : "") + (token[0] === '"' ? JSON.stringify(JSON.parse(token)) : token);
       if (token === "{" || token === "[") depth += 1;
       else if (token === ",") lines += line();
       else if (token === ":") lines += " ";

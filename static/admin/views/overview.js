@@ -62,7 +62,7 @@ function Attention({ snapshot, snapshots }) {
   for (const stall of snapshot.stalls) words.push(["bad", html`The work stands still: ${stall}.`]);
   const failing = snapshot.origins.filter((it) => FAILS.includes(it.reason));
   for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failing_since && html`: ${it.failures > 1 ? html`${number(it.failures)} failures in a row, the first` : "for the first time"} <${Time} at=${it.failing_since} />`}${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <${Who} origin=${it.origin} />`]);
-  if (failing.length > 3) words.push(["warn", `${failing.length - 3} more origins fail; they are listed below.`]);
+  if (failing.length > 3) words.push(["warn", failing.length === 4 ? "One more origin fails; it is listed below." : `${failing.length - 3} more origins fail; they are listed below.`]);
   for (const hook of disabled.slice(0, 3)) words.push(["bad", html`The hub has disabled the webhook <a href=${`#/webhooks/${hook.id}`}><${Long}>${place(hook)}<//></a>: ${sentence(hook.disabled_because)}`]);
   if (disabled.length > 3) words.push(["bad", html`It has disabled ${disabled.length - 3} more. <a href=${link("/webhooks", { state: "disabled" })}>All that are disabled</a>`]);
   const { backlog } = snapshot;
@@ -107,7 +107,7 @@ function Charts({ points, each: step }) {
   const each = (value) => points.map((point) => value(done(point), seconds(point), point));
   const percent = (value) => `${value.toFixed(value % 1 ? 1 : 0)} %`;
   return html`<div class="charts">
-    <${Chart} title="Attempts per second" times=${times} write=${short} unit="attempts per second" series=${[
+    <${Chart} title="Attempts a second" times=${times} write=${short} unit="attempts a second" series=${[
       { name: "delivered", values: each((it, seconds) => it.delivered / seconds) },
       { name: "failed", values: each((it, seconds) => it.failed / seconds) },
     ]} />

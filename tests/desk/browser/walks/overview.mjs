@@ -6,7 +6,7 @@ export default async ({ page, shot }) => {
   await page.getByText(/answers with status 503/).first().waitFor();
   await page.getByText(/accepts no connection/).first().waitFor();
   await page.getByText(/The hub has disabled the webhook .*\/left/).waitFor();
-  for (const chart of ["Attempts per second", "Latency", "Success", "Publications a second", "Deliveries that wait", "Age of the oldest that waits"]) await page.getByRole("img", { name: chart }).waitFor();
+  for (const chart of ["Attempts a second", "Latency", "Success", "Publications a second", "Deliveries that wait", "Age of the oldest that waits"]) await page.getByRole("img", { name: chart }).waitFor();
   await page.getByRole("rowheader", { name: /news/ }).first().waitFor();
   // A few snapshots with something in them make a line.
   await page.waitForFunction(() => document.querySelectorAll(".chart .line")[2].getAttribute("d").split("L").length > 8);
