@@ -14,9 +14,6 @@ export class ApiError extends Error {
   }
 }
 
-/** JSON whose ids stay what they are: those of deliveries are numbers that are too large for a script's. Within a text the quotes are escaped. */
-const parse = (json) => JSON.parse(json.replace(/"id":(\d{16,})/g, '"id":"$1"'));
-
 let signedOut = () => {};
 
 /** What to do when the session has ended. */
@@ -43,7 +40,7 @@ export async function call(method, path, { query, body, text, type, signal } = {
   }
   const isJson = (answer.headers.get("content-type") || "").startsWith("application/json");
   const said = answer.status === 204 ? null : await answer.text();
-  const told = isJson && said ? parse(said) : said;
+  const told = isJson && said ? JSON.parse(said) : said;
   if (answer.ok) return told;
   if (answer.status === 401) signedOut();
   throw new ApiError(answer.status, isJson ? told : { error: String(told).trim() });
