@@ -107,6 +107,25 @@ async fn what_is_given_up_over_a_limit_is_told_in_log_metrics_and_a_notice() {
 }
 
 #[tokio::test]
+async fn a_hook_says_how_much_waits_for_it_and_until_when() {
+    let hub = shop(&[("delivery.retry", "1h")]).await;
+    let (server, _) = picky(500, |_| true).await;
+    let hook = hub.hook(&server.url("/"), &json!({})).await;
+    let idle = hub.hook_now(hook).await;
+    assert_eq!(
+        (&idle["in_backlog"], &idle["next_attempt_at"]),
+        (&json!(0), &Value::Null)
+    );
+    hub.raise_waiting(&json!({ "n": 0 })).await;
+    let behind = hub.hook_now(hook).await;
+    assert_eq!(behind["in_backlog"], 1);
+    assert!(behind["next_attempt_at"].is_string(), "{behind}");
+    let disabled = hub.order(hook, "disable").await.expect(200).json();
+    assert_eq!(disabled["in_backlog"], 1);
+    assert_eq!(disabled["next_attempt_at"], Value::Null);
+}
+
+#[tokio::test]
 async fn what_was_accepted_before_a_hook_was_disabled_comes_once_it_is_enabled() {
     const EVENTS: usize = 600;
     let hub = shop(&[]).await;

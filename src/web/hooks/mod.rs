@@ -8,7 +8,7 @@ pub mod view;
 use serde_json::json;
 use warp::http::{HeaderValue, StatusCode, header};
 
-use self::view::{HookView, Showing};
+use self::view::{Fares, HookView, Showing};
 use super::call::Call;
 use super::may::may;
 use super::object::Object;
@@ -19,6 +19,7 @@ use super::{Answer, Site};
 use crate::dialect;
 use crate::domain::event::{EventName, EventPattern};
 use crate::domain::hook::{Hook, HookId};
+use crate::domain::job::{Job, JobId};
 use crate::domain::json::Json;
 use crate::domain::source::{Source, SourceName};
 use crate::domain::token::Role;
@@ -310,8 +311,15 @@ async fn shown_as(site: &Site, hook: Hook, showing: Showing) -> Result<Answer, P
 }
 
 async fn view(site: &Site, hook: Hook, showing: Showing) -> Result<HookView, StoreError> {
-    let health = site.hub.store.health(hook.id).await?;
-    let source = site.hub.store.source(&hook.source).await?;
-    let events = source.map_or(0, |source| dialect::count_matches(&source, &hook.events));
-    Ok(HookView::of(hook, events, health, showing))
+    let store = &site.hub.store;
+    let source = store.source(&hook.source).await?;
+    let fares = Fares {
+        events: source.map_or(0, |source| dialect::count_matches(&source, &hook.events)),
+        health: store.health(hook.id).await?,
+        backlog: match store.job(JobId::Backlog(hook.id.target())).await? {
+            Some(Job::Backlog(backlog)) => Some(backlog),
+            _ => None,
+        },
+    };
+    Ok(HookView::of(hook, fares, showing))
 }

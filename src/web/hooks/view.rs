@@ -8,6 +8,7 @@ use crate::dialect::repository::{MASK, config, name};
 use crate::dialect::standard::public_key;
 use crate::domain::event::EventPattern;
 use crate::domain::hook::{ContentType, Hook, HookHealth, HookId, Receiver, Signing};
+use crate::domain::job::Backlog;
 use crate::domain::source::Dialect;
 
 /// Whether secrets are shown.
@@ -46,7 +47,21 @@ pub struct HookView {
     headers: BTreeMap<String, String>,
     created_at: String,
     updated_at: String,
+    /// Events that wait for it.
+    in_backlog: u64,
+    /// When the next of them is tried; never while the hook is disabled.
+    next_attempt_at: Option<String>,
     health: HealthView,
+}
+
+/// What the hub knows of a hook beside what it is.
+pub struct Fares {
+    /// How many events of its source it asks for.
+    pub events: usize,
+    /// How its deliveries went.
+    pub health: HookHealth,
+    /// What waits for it.
+    pub backlog: Option<Backlog>,
 }
 
 #[derive(Debug, Serialize)]
@@ -62,8 +77,14 @@ struct ResponseView {
 }
 
 impl HookView {
-    /// Writes a hook down that asks for so many events of its source.
-    pub fn of(hook: Hook, event_count: usize, health: HookHealth, showing: Showing) -> Self {
+    /// Writes a hook down.
+    pub fn of(hook: Hook, fares: Fares, showing: Showing) -> Self {
+        let Fares {
+            events,
+            health,
+            backlog,
+        } = fares;
+        let backlog = backlog.as_ref();
         let (url, content_type, service) = match &hook.receiver {
             Receiver::Web { url, content_type } => {
                 (Some(url.to_string()), Some(*content_type), None)
@@ -82,13 +103,17 @@ impl HookView {
             content_type,
             config: service,
             events: hook.events.iter().map(EventPattern::to_string).collect(),
-            event_count,
+            event_count: events,
             dialect: hook.dialect,
             secret,
             old_secret_until: hook.old_secret.as_ref().map(|old| old.until.to_string()),
             signing: hook.signing,
             public_key: hook.signing_key.as_ref().and_then(public_key),
             active: hook.active,
+            in_backlog: backlog.map_or(0, |backlog| backlog.entries),
+            next_attempt_at: backlog
+                .filter(|_| hook.active)
+                .map(|backlog| backlog.due.to_string()),
             disabled_because: hook.disabled_because,
             template: hook.template,
             type_key: hook.type_key,

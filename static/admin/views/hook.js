@@ -72,6 +72,7 @@ export function Hook({ session, params }) {
         ["Order", hook.ordered && "one after the other"],
         ["Template", hook.template && "its own"],
         ["Certificate", !hook.verify_tls && "not checked"],
+        ["Waiting", hook.in_backlog > 0 && html`${plural(hook.in_backlog, "event")}; ${hook.next_attempt_at ? html`the next attempt is <${Time} at=${hook.next_attempt_at} due />` : "sent when it is enabled again"}`],
         ["Made", html`<${Time} at=${hook.created_at} />`],
         ["Changed", html`<${Time} at=${hook.updated_at} />`],
       ]} />

@@ -44,6 +44,7 @@ content_type: json
 created_at: TIME
 dialect: websub
 disabled_because: -
+event_count: 1
 events: post.*
 filter: -
 headers: -
@@ -53,7 +54,9 @@ health:
     message: OK
     status: 200
 id: 1
+in_backlog: 0
 name: web
+next_attempt_at: -
 old_secret_until: -
 ordered: false
 public_key: -
@@ -106,6 +109,7 @@ content_type: json
 created_at: TIME
 dialect: websub
 disabled_because: -
+event_count: 1
 events: post.*
 filter: -
 headers: -
@@ -113,7 +117,9 @@ health:
   failing_since: -
   last_response: -
 id: {new-hook}
+in_backlog: 0
 name: web
+next_attempt_at: -
 old_secret_until: -
 ordered: false
 public_key: -
