@@ -86,3 +86,18 @@ fn a_hub_that_refuses_is_quoted() {
         assert_eq!(fanfare(&["bench", flag, value]).code, Some(2));
     }
 }
+
+#[test]
+fn where_no_hub_is_it_says_so_and_nothing_else() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", nobody.local_addr().expect("an address"));
+    drop(nobody);
+    let done = fanfare_with(
+        &["bench", "--url", &url, "--subscribers", "2"],
+        &[("FANFARE_TOKEN", TOKEN)],
+        b"",
+    );
+    assert_eq!(done.code, Some(5), "{}", done.err);
+    assert_eq!(done.err.lines().count(), 1, "{}", done.err);
+    assert!(done.err.contains(&url), "{}", done.err);
+}
