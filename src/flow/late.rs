@@ -26,7 +26,7 @@ const SLOW: Duration = Duration::from_secs(1);
 pub enum Reason {
     /// It has not answered several times in a row, and is not called for a while.
     CircuitOpen,
-    /// It does not answer, or not with success.
+    /// It fails time and again, or the last attempts for some that wait there have failed.
     Failing,
     /// More is to go there than may at a time.
     Crowded,
@@ -103,7 +103,7 @@ impl Reason {
     /// Why an origin is late, if it is.
     fn of(standing: &Standing, waiting: &Waiting) -> Option<Self> {
         let disabled = waiting.targets > 0 && waiting.disabled == waiting.targets;
-        let fails = standing.trouble.is_some() || waiting.failing > 0;
+        let fails = standing.fails || waiting.failing > 0;
         let slow = standing.usual.is_some_and(|usual| usual >= SLOW);
         [
             (standing.closed_until.is_some(), Self::CircuitOpen),
@@ -242,6 +242,7 @@ mod tests {
 
     const WELL: Standing = Standing {
         trouble: None,
+        fails: false,
         closed_until: None,
         in_flight: 0,
         parked: 0,
@@ -249,7 +250,7 @@ mod tests {
         usual: Some(Duration::from_millis(20)),
     };
 
-    const fn failing(failures: u32) -> Standing {
+    const fn failed(failures: u32) -> Standing {
         let trouble = Trouble {
             since: Timestamp(0),
             last: Timestamp(0),
@@ -260,6 +261,13 @@ mod tests {
         Standing {
             trouble: Some(trouble),
             ..WELL
+        }
+    }
+
+    const fn failing(failures: u32) -> Standing {
+        Standing {
+            fails: true,
+            ..failed(failures)
         }
     }
 
@@ -298,7 +306,10 @@ mod tests {
         for (standing, waiting, reason) in [
             (open, refuses, Some(Reason::CircuitOpen)),
             (WELL, refuses, Some(Reason::Failing)),
-            (failing(1), Waiting::default(), Some(Reason::Failing)),
+            (failing(3), Waiting::default(), Some(Reason::Failing)),
+            (failed(1), Waiting::default(), None),
+            (failed(1), waits, Some(Reason::CatchingUp)),
+            (failed(1), refuses, Some(Reason::Failing)),
             (crowded, waits, Some(Reason::Crowded)),
             (slow, Waiting::default(), Some(Reason::Slow)),
             (WELL, off, Some(Reason::Disabled)),
@@ -318,7 +329,7 @@ mod tests {
     fn for_whom_most_waits_is_worst_off_and_then_who_fails_most() {
         let open = Standing {
             closed_until: Some(Timestamp(9)),
-            ..failing(2)
+            ..failing(4)
         };
         let busy = Standing {
             parked: 1,
@@ -327,9 +338,9 @@ mod tests {
         };
         let standings = [
             ("busy", busy),
-            ("fails", failing(1)),
+            ("fails", failing(3)),
             ("well", WELL),
-            ("fails more", failing(3)),
+            ("fails more", failing(5)),
             ("open", open),
         ];
         let waits = Waiting {

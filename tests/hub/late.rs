@@ -60,6 +60,22 @@ async fn the_metrics_name_the_origin_that_fails_and_what_waits_for_it() {
 }
 
 #[tokio::test]
+async fn one_failure_may_be_one_path_and_makes_no_origin_late() {
+    // No sweep counts what waits while this runs.
+    let scene = Scene::with(&[("subscriptions.min_lease", "10m"), ("delivery.retry", "1h")]).await;
+    let callback = scene.subscribed(TOPIC, "/cb").await;
+    callback.always(Reply::status(404));
+    let answer = scene.hub.push_text(TOPIC, "news").await;
+    scene.hub.receipt_when(&answer, waits(1)).await;
+    let text = scene.hub.get("/metrics").await.expect(200).text();
+    assert!(!text.contains("origin=\""), "{text}");
+    assert!(
+        text.contains("fanfare_late_origins{reason=\"failing\"} 0"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn an_origin_that_does_not_answer_has_its_circuit_open() {
     let scene = Scene::with(&[("delivery.circuit_failures", "1"), ("delivery.retry", "1h")]).await;
     let callback = scene.subscribed(TOPIC, "/cb").await;

@@ -7,11 +7,16 @@ use super::{Circuit, Gate, Gates, Ordering, lock};
 use crate::domain::attempt::{Failure, Outcome, Verdict};
 use crate::domain::value::Timestamp;
 
+/// What has failed so many times in a row does not fail by chance.
+const SEVERAL: u32 = 3;
+
 /// How an origin does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     /// How it has failed since it last did not.
     pub trouble: Option<Trouble>,
+    /// It fails as a whole: several times in a row, or its circuit is open. Less may be one path of many.
+    pub fails: bool,
     /// Until when it is not called.
     pub closed_until: Option<Timestamp>,
     /// Requests under way.
@@ -70,9 +75,13 @@ impl Gate {
     pub fn standing(&self, now: Timestamp) -> Standing {
         let usual = self.latency.load(Ordering::Relaxed);
         let parked = lock(&self.parked).len();
+        let circuit = *lock(&self.circuit);
+        let trouble = *lock(&self.trouble);
         Standing {
-            trouble: *lock(&self.trouble),
-            closed_until: match *lock(&self.circuit) {
+            trouble,
+            fails: trouble.is_some_and(|trouble| trouble.failures >= SEVERAL)
+                || !matches!(circuit, Circuit::Closed { .. }),
+            closed_until: match circuit {
                 Circuit::Closed { .. } => None,
                 Circuit::Open { until, .. } | Circuit::Probing { until, .. } => Some(until),
             }

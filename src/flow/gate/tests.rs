@@ -226,6 +226,7 @@ async fn how_each_origin_does_is_told() {
         "http://well",
         "http://mended",
         "http://refuses",
+        "http://shared",
         "http://gone",
     ] {
         record(origin, &answer(200));
@@ -236,6 +237,7 @@ async fn how_each_origin_does_is_told() {
         record("http://mended", &answer(500));
     }
     record("http://mended", &answer(200));
+    record("http://shared", &answer(404));
     tokio::time::advance(Duration::from_secs(1)).await;
     record("http://gone", &no_answer());
     record("http://gone", &no_answer());
@@ -258,6 +260,10 @@ async fn how_each_origin_does_is_told() {
     assert_eq!((trouble.status, refuses.closed_until), (Some(503), None));
     assert_eq!((busy.trouble, busy.in_flight, busy.parked), (None, 1, 1));
     assert!(busy.crowded);
+    let shared = of("http://shared");
+    assert_eq!(shared.trouble.map(|it| it.failures), Some(1));
+    let fails = [gone, refuses, busy, shared].map(|it| it.fails);
+    assert_eq!(fails, [true, true, false, false], "one path is no origin");
     for well in ["http://well", "http://mended"] {
         let well = of(well);
         assert_eq!((well.trouble, well.crowded), (None, false));
@@ -265,5 +271,11 @@ async fn how_each_origin_does_is_told() {
     }
 
     gates.probe_now("http://gone");
+    let gone = gates.of("http://gone").standing(gates.clock.now());
+    assert_eq!(
+        (gone.closed_until, gone.fails),
+        (None, true),
+        "until a probe succeeds"
+    );
     assert_eq!(gates.closed_until(&gates.of("http://gone")), None);
 }
