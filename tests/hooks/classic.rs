@@ -10,14 +10,19 @@ use crate::support::{ADMIN, Hub, Response, form};
 const CALLBACK: &str = "http://127.0.0.1:9/callback";
 
 async fn send(hub: &Hub, path: &str, token: Option<&str>, mode: &str, topic: &str) -> Response {
+    let token = token.map(bearer);
+    show(hub, path, token.as_deref(), mode, topic).await
+}
+
+/// The same, with whatever credentials.
+async fn show(hub: &Hub, path: &str, shown: Option<&str>, mode: &str, topic: &str) -> Response {
     let form = form(&[
         ("hub.mode", mode),
         ("hub.topic", topic),
         ("hub.callback", CALLBACK),
     ]);
-    let token = token.map(bearer);
     let mut headers = vec![("Content-Type", FORM)];
-    headers.extend(token.as_deref().map(|token| ("Authorization", token)));
+    headers.extend(shown.map(|shown| ("Authorization", shown)));
     hub.request("POST", path, &headers, form.as_bytes()).await
 }
 
@@ -75,6 +80,23 @@ async fn who_cannot_keep_its_hooks_subscribes_to_a_topic_elsewhere() {
     }
     let unknown = send(&hub, "/hub", Some("wrong"), "subscribe", elsewhere).await;
     unknown.expect(403);
+}
+
+#[tokio::test]
+async fn credentials_that_are_no_token_subscribe_to_a_topic_elsewhere() {
+    let hub = hub_with(&[("octocat/hello", Dialect::SocialGateway)]).await;
+    let digest =
+        "Digest username=\"me\", realm=\"proxy\", nonce=\"1\", uri=\"/hub\", response=\"2\"";
+    for shown in [digest, "Bearer", "Basic bm8gY29sb24="] {
+        for repository in ["nope", "hello"] {
+            let elsewhere = format!("http://publisher.example/octocat/{repository}/events/push");
+            let answer = show(&hub, "/hub", Some(shown), "subscribe", &elsewhere).await;
+            answer.expect(202);
+        }
+        let own = format!("{}octocat/hello/events/push", hub.url);
+        let refused = show(&hub, "/hub", Some(shown), "subscribe", &own).await;
+        refused.expect(401);
+    }
 }
 
 #[tokio::test]
