@@ -163,7 +163,7 @@ impl Hub {
         }
         if census.origins.len() > KEPT {
             let mut ranked: Vec<_> = census.origins.into_iter().collect();
-            ranked.sort_by_cached_key(|(_, waiting)| waiting.rank());
+            ranked.sort_by_cached_key(|(_, waiting)| (waiting.failing == 0, waiting.rank()));
             ranked.truncate(KEPT);
             census.origins = ranked.into_iter().collect();
         }
@@ -191,8 +191,8 @@ impl Hub {
     }
 }
 
-/// Of those whose gates are known, and those for whom something waits, the ones that are worst off: first those for whom most waits, and
-/// among equals those with the gravest reason.
+/// Of those whose gates are known, and those for whom something waits, the ones that are worst off: first those that fail, whatever waits for
+/// them, then those for whom most waits, and among equals those with the gravest reason.
 fn worst(
     standings: impl Iterator<Item = (Box<str>, Standing)>,
     mut waiting: HashMap<Box<str>, Waiting>,
@@ -231,7 +231,8 @@ impl Late {
             Reverse(failures),
             Reverse(self.standing.parked),
         );
-        (self.waiting.rank(), now, self.origin.clone())
+        let is_well = self.reason > Reason::Failing;
+        (is_well, self.waiting.rank(), now, self.origin.clone())
     }
 }
 
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn for_whom_most_waits_is_worst_off_and_then_who_fails_most() {
+    fn who_fails_is_worst_off_and_then_for_whom_most_waits() {
         let open = Standing {
             closed_until: Some(Timestamp(9)),
             ..failing(4)
@@ -343,18 +344,22 @@ mod tests {
             ("fails more", failing(5)),
             ("open", open),
         ];
-        let waits = Waiting {
-            entries: 7,
+        let waits = |entries, failing| Waiting {
+            entries,
             targets: 1,
+            failing,
             ..Waiting::default()
         };
         let told = |limit| {
             let standings = standings.map(|(origin, standing)| (origin.into(), standing));
-            let waiting = HashMap::from([("behind".into(), waits)]);
+            let waiting = [("behind", 7, 0), ("refuses", 2, 1), ("fails", 1, 1)];
+            let waiting =
+                waiting.map(|(origin, entries, failing)| (origin.into(), waits(entries, failing)));
+            let waiting = HashMap::from(waiting);
             let late = worst(standings.into_iter(), waiting, limit);
             late.into_iter().map(|it| it.origin).collect::<Vec<_>>()
         };
-        let all = ["behind", "open", "fails more", "fails", "busy"].map(Box::from);
+        let all = ["refuses", "fails", "open", "fails more", "behind", "busy"].map(Box::from);
         assert_eq!(told(9), all);
         assert_eq!(told(2), all[..2]);
         assert!(told(0).is_empty());

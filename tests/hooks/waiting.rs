@@ -315,3 +315,27 @@ async fn a_failure_of_before_an_edit_does_not_hold_up_the_hook_as_it_is_now() {
     assert_counts(&hub.ended(&answer).await, [2, 2, 0, 0, 0]);
     assert_eq!(numbers(&whole), [1, 1]);
 }
+
+#[tokio::test]
+async fn who_fails_is_worse_off_than_for_whom_more_waits() {
+    let hub = shop(&[("telemetry.late_origins", "1"), ("delivery.retry", "1h")]).await;
+    let paced = receiver(Reply::status(200)).await;
+    hub.hook(&paced.url("/"), &json!({ "rate": 1 })).await;
+    let failing = receiver(Reply::status(500)).await;
+    let first = json!({ "filter": "$[?@.n == 0]" });
+    hub.hook(&failing.url("/"), &first).await;
+    hub.raise_many(0, 60).await;
+    let origin = failing.url("/");
+    let origin = origin.trim_end_matches('/');
+    let worst =
+        format!("fanfare_origin_backlog_entries{{origin=\"{origin}\",reason=\"failing\"}} 1\n");
+    eventually("a count of all that waits", async || {
+        let text = hub.get("/metrics").await.expect(200).text();
+        let all = text
+            .lines()
+            .find_map(|line| line.strip_prefix("fanfare_backlog_entries "))?;
+        let many = all.parse::<u64>().is_ok_and(|all| all > 20);
+        (many && text.contains(&worst)).then_some(())
+    })
+    .await;
+}

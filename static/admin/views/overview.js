@@ -63,6 +63,7 @@ function Attention({ snapshot, snapshots }) {
   const failing = snapshot.origins.filter((it) => FAILS.includes(it.reason));
   for (const it of failing.slice(0, 3)) words.push([it.paused_until ? "bad" : "warn", html`<b>${bare(it.origin)}</b> ${why(it)}${it.failing_since && html`: ${it.failures > 1 ? html`${number(it.failures)} failures in a row, the first` : "for the first time"} <${Time} at=${it.failing_since} />`}${it.paused_until && html`; it is called again <${Time} at=${it.paused_until} due />`}. <${Who} origin=${it.origin} />`]);
   if (failing.length > 3) words.push(["warn", failing.length === 4 ? "One more origin fails; it is listed below." : `${failing.length - 3} more origins fail; they are listed below.`]);
+  if (failing.length === 0 && snapshot.open_circuits > 0) words.push(["warn", `${plural(snapshot.open_circuits, "origin is", "origins are")} not called for a while: no answer came.`]);
   for (const hook of disabled.slice(0, 3)) words.push(["bad", html`The hub has disabled the webhook <a href=${`#/webhooks/${hook.id}`}><${Long}>${place(hook)}<//></a>: ${sentence(hook.disabled_because)}`]);
   if (disabled.length > 3) words.push(["bad", html`It has disabled ${disabled.length - 3} more. <a href=${link("/webhooks", { state: "disabled" })}>All that are disabled</a>`]);
   const { backlog } = snapshot;
@@ -141,7 +142,7 @@ function because(it) {
 }
 
 function Origins({ origins }) {
-  return html`<${Panel} title="Late origins" note="Those that are worst off, first those for which most waits, as the metrics name them.">
+  return html`<${Panel} title="Late origins" note="Those that are worst off, as the metrics name them: first those that fail, then those for which most waits.">
     <${Table} caption="Late origins" rows=${origins} id=${(it) => it.origin} columns=${[
       { head: "Origin", cell: (it) => html`<a href=${link("/subscriptions", { callback_host: host(it.origin) })}><${Long}>${bare(it.origin)}<//></a>` },
       { head: "Why", cell: (it) => html`<${Badge} kind=${REASONS[it.reason][1]}>${REASONS[it.reason][0]}<//> ${because(it)}` },

@@ -16,4 +16,13 @@ export default async ({ page, shot }) => {
   await shot("overview-table");
   await page.getByRole("button", { name: "3 hours" }).click();
   await page.getByText(/first minute is still running|As a table/).first().waitFor();
+  // An open circuit is told of, also where no origin that fails is named beside it.
+  const at = new Date().toISOString();
+  const nothing = { delivered: 0, failed: 0, given_up: 0, published: 0, p50_ms: null, p99_ms: null };
+  const backlog = { counted_at: at, targets: 0, entries: 0, oldest: null };
+  const quiet = { at, seconds: 1, done: nothing, in_flight: 0, jobs: 0, backlog, open_circuits: 1, origins: [], stalls: [], publications: [] };
+  const body = `event: snapshot\ndata: ${JSON.stringify(quiet)}\n\n`;
+  await page.route("**/api/v1/live", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+  await page.reload();
+  await page.getByText("1 origin is not called for a while: no answer came.").waitFor();
 };
