@@ -143,6 +143,8 @@ impl Hub {
     ) -> Result<u64, StoreError> {
         let (mut count, mut after) = (0, None);
         loop {
+            // Before the page: who decides meanwhile puts a denial that the page would not have.
+            let nobody_decides = self.deciding.write().await;
             let page = self.store.jobs(after, PAGE).await?;
             after = page.last().map(Job::id);
             let its = page.iter().filter(|job| match job {
@@ -153,9 +155,9 @@ impl Hub {
             let finish: Vec<_> = its.map(|job| Change::Finish(job.id())).collect();
             if !finish.is_empty() {
                 count += finish.len() as u64;
-                let _nobody_decides = self.deciding.write().await;
                 self.store.commit(finish).await?;
             }
+            drop(nobody_decides);
             // They are the first of the jobs.
             if !matches!(after, Some(JobId::Verify(_) | JobId::Deny(_))) {
                 return Ok(count);
@@ -290,5 +292,46 @@ impl Hub {
             });
             self.store.commit(changes.collect()).await?;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::clock::new_publication_id;
+    use super::super::tests::{hub_in_memory, subscriber};
+    use super::*;
+    use crate::domain::job::Fetch;
+
+    #[tokio::test]
+    async fn what_is_denied_while_erasure_waits_is_erased_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (hub, _store) = hub_in_memory(&folder);
+        let held = subscriber(&hub, "http://reader.example/").subscription;
+        let (topic, callback) = (held.topic.clone(), held.callback.clone());
+        let denial = hub.denial(&topic, &callback, "no".to_owned());
+        let request = hub.question(held);
+        // Whoever sees a fetch has seen all requests and denials that there were.
+        let fetch = Job::Fetch(Fetch {
+            publication: new_publication_id(),
+            topic,
+            due: hub.clock.now(),
+            failures: 0,
+        });
+        let put = vec![Change::Put(request.clone()), Change::Put(fetch)];
+        hub.store.commit(put).await.expect("a commit");
+
+        let deciding = hub.deciding.read().await;
+        let erasing = Arc::clone(&hub);
+        let erasing = tokio::spawn(async move { erasing.erase_callback(&callback).await });
+        tokio::task::yield_now().await;
+        let decided = vec![Change::Finish(request.id()), Change::Put(denial.clone())];
+        hub.store.commit(decided).await.expect("a commit");
+        drop(deciding);
+        let erased = erasing.await.expect("no panic").expect("it is erased");
+        assert_eq!(erased.requests, 1);
+        let told = hub.store.job(denial.id()).await.expect("a read");
+        assert_eq!(told, None, "nobody is told any more");
     }
 }
