@@ -136,7 +136,7 @@ impl Hub {
     }
 
     /// Requests to subscribe and unsubscribe that are not decided, and denials that are not heard. One that is under way leaves nothing: see
-    /// `Hub::is_kept`.
+    /// `Hub::is_over`.
     async fn erase_requests(
         &self,
         is_its: impl Fn(&TopicUrl, &CallbackUrl) -> bool,
@@ -221,7 +221,9 @@ impl Hub {
                 target: *target,
                 verified_at: None,
             };
+            let nobody_decides = self.deciding.write().await;
             self.store.commit(vec![end]).await?;
+            drop(nobody_decides);
             // Else its backlog would be looked for at the time of the next attempt.
             self.knock(*target, self.clock.now());
             ended.ids.insert(*target);
@@ -303,6 +305,7 @@ mod tests {
     use super::super::tests::{hub_in_memory, subscriber};
     use super::*;
     use crate::domain::job::Fetch;
+    use crate::store::Subscriber;
 
     #[tokio::test]
     async fn what_is_denied_while_erasure_waits_is_erased_too() {
@@ -333,5 +336,39 @@ mod tests {
         assert_eq!(erased.requests, 1);
         let told = hub.store.job(denial.id()).await.expect("a read");
         assert_eq!(told, None, "nobody is told any more");
+    }
+
+    #[tokio::test]
+    async fn who_ends_a_subscription_waits_for_who_renews_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (hub, _store) = hub_in_memory(&folder);
+        let Subscriber { id, subscription } = subscriber(&hub, "http://reader.example/");
+        let renew = || {
+            hub.store
+                .commit(vec![Change::Activate(subscription.clone())])
+        };
+        for how in ["delete", "deny", "erase"] {
+            renew().await.expect("a commit");
+            let deciding = hub.deciding.read().await;
+            let ending = Arc::clone(&hub);
+            let ending = tokio::spawn(async move {
+                let (mut erased, mut ended) = (Erased::default(), Targets::default());
+                match how {
+                    "delete" => ending.end(id).await.map(drop),
+                    "deny" => ending.deny(id, "no").await.map(drop),
+                    _ => {
+                        ending
+                            .erase_subscriptions(&[id], &mut erased, &mut ended)
+                            .await
+                    }
+                }
+            });
+            tokio::task::yield_now().await;
+            renew().await.expect("a commit");
+            drop(deciding);
+            ending.await.expect("no panic").expect("it ends");
+            let held = hub.store.subscription(id).await.expect("a read");
+            assert_eq!(held, None, "{how}");
+        }
     }
 }

@@ -121,6 +121,7 @@ impl Hub {
         target: TargetId,
         reason: &str,
     ) -> Result<Option<Subscription>, StoreError> {
+        let _nobody_decides = self.deciding.write().await;
         let Some(ended) = self.store.subscription(target).await? else {
             return Ok(None);
         };
@@ -142,6 +143,7 @@ impl Hub {
     /// # Errors
     /// The store's.
     pub async fn end(&self, target: TargetId) -> Result<bool, StoreError> {
+        let _nobody_decides = self.deciding.write().await;
         let Some(ended) = self.store.subscription(target).await? else {
             return Ok(false);
         };

@@ -46,13 +46,13 @@ impl Hub {
             self.store.commit(vec![finish]).await?;
             return Ok(Vec::new());
         }
-        if !self.is_kept(&job).await? {
+        if self.is_over(&job).await? {
             return Ok(Vec::new());
         }
         let mut answer = self.ask(&job.intent).await;
         // From here on it is decided: what is erased meanwhile is gone before, and otherwise after it.
         let _deciding = self.deciding.read().await;
-        if !self.is_kept(&job).await? {
+        if self.is_over(&job).await? {
             return Ok(Vec::new());
         }
         if let Answer::Open { reason, at_last } = answer {
@@ -100,15 +100,21 @@ impl Hub {
         Ok(vec![deny])
     }
 
-    /// False if the request was erased, or has ended in another way: then nothing comes of it, and who waits for the verdict is told.
-    async fn is_kept(&self, job: &Verify) -> Result<bool, StoreError> {
-        let kept = self.store.job(JobId::Verify(job.intent.id)).await?;
-        if kept.is_none() {
-            let reason = "the operator has erased what the hub had of this callback or topic";
-            self.verdicts
-                .refused(&job.intent, Verdict::Unverified(reason.to_owned()));
-        }
-        Ok(kept.is_some())
+    /// Whether nothing comes of a request any longer, whatever its callback says: it was erased, or there is no subscription that it could
+    /// renew. Who waits for the verdict is told.
+    async fn is_over(&self, job: &Verify) -> Result<bool, StoreError> {
+        let (intent, id) = (&job.intent, JobId::Verify(job.intent.id));
+        let reason = if self.store.job(id).await?.is_none() {
+            "the operator has erased what the hub had of this callback or topic"
+        } else if intent.refresh && self.store.subscription(intent.target()).await?.is_none() {
+            self.store.commit(vec![Change::Finish(id)]).await?;
+            "the subscription has ended meanwhile"
+        } else {
+            return Ok(false);
+        };
+        self.verdicts
+            .refused(intent, Verdict::Unverified(reason.to_owned()));
+        Ok(true)
     }
 
     async fn ask_later(&self, mut job: Verify) -> Result<Vec<Job>, StoreError> {
