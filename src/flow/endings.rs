@@ -126,23 +126,15 @@ impl Endings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{fanout, hub};
+    use super::super::tests::{fanout, hub_in_memory};
     use super::*;
     use crate::domain::job::JobId;
     use crate::domain::receipt::Tally;
-    use crate::store::memory::MemoryStore;
-    use crate::store::{BacklogLimits, SharedStore};
 
     #[tokio::test(start_paused = true)]
     async fn what_fan_outs_leave_is_written_in_its_order_whatever_the_store_does() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut hub = hub(&folder);
-        let store = Arc::new(MemoryStore::new(BacklogLimits {
-            entries: 10,
-            bytes: 1_000,
-            events: 1_000,
-        }));
-        Arc::get_mut(&mut hub).expect("it does not run").store = Arc::clone(&store) as SharedStore;
+        let (hub, store) = hub_in_memory(&folder);
         for fails in [true, false] {
             let id = fanout(&hub, 1).await.publication;
             match fails {

@@ -136,13 +136,15 @@ impl Hub {
     }
 
     /// Requests to subscribe and unsubscribe that are not decided, and denials that are not heard. One that is under way leaves nothing: see
-    /// `Hub::is_kept`.
+    /// `Hub::is_over`.
     async fn erase_requests(
         &self,
         is_its: impl Fn(&TopicUrl, &CallbackUrl) -> bool,
     ) -> Result<u64, StoreError> {
         let (mut count, mut after) = (0, None);
         loop {
+            // Before the page: who decides meanwhile puts a denial that the page would not have.
+            let nobody_decides = self.deciding.write().await;
             let page = self.store.jobs(after, PAGE).await?;
             after = page.last().map(Job::id);
             let its = page.iter().filter(|job| match job {
@@ -153,9 +155,9 @@ impl Hub {
             let finish: Vec<_> = its.map(|job| Change::Finish(job.id())).collect();
             if !finish.is_empty() {
                 count += finish.len() as u64;
-                let _nobody_decides = self.deciding.write().await;
                 self.store.commit(finish).await?;
             }
+            drop(nobody_decides);
             // They are the first of the jobs.
             if !matches!(after, Some(JobId::Verify(_) | JobId::Deny(_))) {
                 return Ok(count);
@@ -219,7 +221,9 @@ impl Hub {
                 target: *target,
                 verified_at: None,
             };
+            let nobody_decides = self.deciding.write().await;
             self.store.commit(vec![end]).await?;
+            drop(nobody_decides);
             // Else its backlog would be looked for at the time of the next attempt.
             self.knock(*target, self.clock.now());
             ended.ids.insert(*target);
@@ -289,6 +293,82 @@ impl Hub {
                 target: missing.target,
             });
             self.store.commit(changes.collect()).await?;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::clock::new_publication_id;
+    use super::super::tests::{hub_in_memory, subscriber};
+    use super::*;
+    use crate::domain::job::Fetch;
+    use crate::store::Subscriber;
+
+    #[tokio::test]
+    async fn what_is_denied_while_erasure_waits_is_erased_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (hub, _store) = hub_in_memory(&folder);
+        let held = subscriber(&hub, "http://reader.example/").subscription;
+        let (topic, callback) = (held.topic.clone(), held.callback.clone());
+        let denial = hub.denial(&topic, &callback, "no".to_owned());
+        let request = hub.question(held);
+        // Whoever sees a fetch has seen all requests and denials that there were.
+        let fetch = Job::Fetch(Fetch {
+            publication: new_publication_id(),
+            topic,
+            due: hub.clock.now(),
+            failures: 0,
+        });
+        let put = vec![Change::Put(request.clone()), Change::Put(fetch)];
+        hub.store.commit(put).await.expect("a commit");
+
+        let deciding = hub.deciding.read().await;
+        let erasing = Arc::clone(&hub);
+        let erasing = tokio::spawn(async move { erasing.erase_callback(&callback).await });
+        tokio::task::yield_now().await;
+        let decided = vec![Change::Finish(request.id()), Change::Put(denial.clone())];
+        hub.store.commit(decided).await.expect("a commit");
+        drop(deciding);
+        let erased = erasing.await.expect("no panic").expect("it is erased");
+        assert_eq!(erased.requests, 1);
+        let told = hub.store.job(denial.id()).await.expect("a read");
+        assert_eq!(told, None, "nobody is told any more");
+    }
+
+    #[tokio::test]
+    async fn who_ends_a_subscription_waits_for_who_renews_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (hub, _store) = hub_in_memory(&folder);
+        let Subscriber { id, subscription } = subscriber(&hub, "http://reader.example/");
+        let renew = || {
+            hub.store
+                .commit(vec![Change::Activate(subscription.clone())])
+        };
+        for how in ["delete", "deny", "erase"] {
+            renew().await.expect("a commit");
+            let deciding = hub.deciding.read().await;
+            let ending = Arc::clone(&hub);
+            let ending = tokio::spawn(async move {
+                let (mut erased, mut ended) = (Erased::default(), Targets::default());
+                match how {
+                    "delete" => ending.end(id).await.map(drop),
+                    "deny" => ending.deny(id, "no").await.map(drop),
+                    _ => {
+                        ending
+                            .erase_subscriptions(&[id], &mut erased, &mut ended)
+                            .await
+                    }
+                }
+            });
+            tokio::task::yield_now().await;
+            renew().await.expect("a commit");
+            drop(deciding);
+            ending.await.expect("no panic").expect("it ends");
+            let held = hub.store.subscription(id).await.expect("a read");
+            assert_eq!(held, None, "{how}");
         }
     }
 }

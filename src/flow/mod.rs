@@ -223,7 +223,8 @@ pub struct Hub {
     desk: tokio::sync::Mutex<()>,
     /// Who writes a replay's row holds it.
     replaying: tokio::sync::Mutex<()>,
-    /// Shared by those who decide what becomes of a request to subscribe; alone, who erases some.
+    /// Shared by those who decide what becomes of a request to subscribe; alone, who erases some, or ends a
+    /// subscription by hand.
     deciding: tokio::sync::RwLock<()>,
     /// Near a host's limit its subscriptions begin one after the other.
     hosts: Stripes,

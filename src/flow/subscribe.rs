@@ -66,7 +66,7 @@ pub enum Rejection {
     /// The hub's policy is against it (HUB-20).
     #[error("{0}")]
     Policy(String),
-    /// The callback did not confirm it, and the client wanted to know (HUB-71).
+    /// The callback did not confirm it, or in vain, and the client wanted to know (HUB-71).
     #[error("{0}")]
     Unverified(String),
     /// It could not be written down.
@@ -121,6 +121,7 @@ impl Hub {
         target: TargetId,
         reason: &str,
     ) -> Result<Option<Subscription>, StoreError> {
+        let _nobody_decides = self.deciding.write().await;
         let Some(ended) = self.store.subscription(target).await? else {
             return Ok(None);
         };
@@ -142,6 +143,7 @@ impl Hub {
     /// # Errors
     /// The store's.
     pub async fn end(&self, target: TargetId) -> Result<bool, StoreError> {
+        let _nobody_decides = self.deciding.write().await;
         let Some(ended) = self.store.subscription(target).await? else {
             return Ok(false);
         };
@@ -210,6 +212,7 @@ impl Hub {
         match verdict {
             Some(Verdict::Confirmed) => Ok(Accepted::Verified),
             Some(Verdict::Denied(reason)) => Err(Rejection::Policy(reason)),
+            Some(Verdict::Dropped(reason)) => Err(Rejection::Unverified(reason)),
             Some(Verdict::Unverified(reason)) => Err(Rejection::Unverified(format!(
                 "the callback {callback} did not confirm the request: {reason}"
             ))),

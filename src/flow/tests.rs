@@ -23,6 +23,7 @@ use crate::net::resolve::Resolver;
 use crate::net::sender::SenderLimits;
 use crate::net::tls::Tls;
 use crate::net::ways::Ways;
+use crate::store::memory::MemoryStore;
 use crate::store::{BacklogLimits, HookChange, SledStore, StoreOptions, Subscriber};
 
 const PLENTY: Duration = Duration::from_secs(30);
@@ -79,6 +80,18 @@ pub(super) fn hub_with(folder: &TempDir, settings: Settings) -> Arc<Hub> {
         stop: CancellationToken::new(),
     };
     Arc::new(Hub::new(settings, environment))
+}
+
+/// The same, with a store that answers at once, and fails when it is told to.
+pub(super) fn hub_in_memory(folder: &TempDir) -> (Arc<Hub>, Arc<MemoryStore>) {
+    let limits = BacklogLimits {
+        entries: 10,
+        bytes: 1_000,
+        events: 1_000,
+    };
+    let (mut hub, store) = (hub(folder), Arc::new(MemoryStore::new(limits)));
+    Arc::get_mut(&mut hub).expect("it does not run").store = Arc::clone(&store) as SharedStore;
+    (hub, store)
 }
 
 pub(super) fn topic(name: &str) -> Topic {

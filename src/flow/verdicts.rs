@@ -23,6 +23,8 @@ pub(super) enum Verdict {
     Unverified(String),
     /// The hub's policy is against it.
     Denied(String),
+    /// Nothing comes of it, whatever the callback says.
+    Dropped(String),
 }
 
 /// See the module.

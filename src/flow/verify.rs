@@ -11,7 +11,7 @@ use super::clock::{challenge, jitter, new_id};
 use super::fetch::Doubt;
 use super::verdicts::Verdict;
 use crate::domain::job::{Deny, Job, JobId, Verify};
-use crate::domain::subscription::{Denial, Intent, Mode, repeats_challenge};
+use crate::domain::subscription::{Denial, Intent, Mode, Subscription, repeats_challenge};
 use crate::domain::value::{CallbackUrl, Timestamp, TopicUrl};
 use crate::net::guard::Guard;
 use crate::store::{Change, StoreError};
@@ -46,13 +46,13 @@ impl Hub {
             self.store.commit(vec![finish]).await?;
             return Ok(Vec::new());
         }
-        if !self.is_kept(&job).await? {
+        if self.is_over(&job).await? {
             return Ok(Vec::new());
         }
         let mut answer = self.ask(&job.intent).await;
         // From here on it is decided: what is erased meanwhile is gone before, and otherwise after it.
         let _deciding = self.deciding.read().await;
-        if !self.is_kept(&job).await? {
+        if self.is_over(&job).await? {
             return Ok(Vec::new());
         }
         if let Answer::Open { reason, at_last } = answer {
@@ -100,15 +100,31 @@ impl Hub {
         Ok(vec![deny])
     }
 
-    /// False if the request was erased, or has ended in another way: then nothing comes of it, and who waits for the verdict is told.
-    async fn is_kept(&self, job: &Verify) -> Result<bool, StoreError> {
-        let kept = self.store.job(JobId::Verify(job.intent.id)).await?;
-        if kept.is_none() {
-            let reason = "the operator has erased what the hub had of this callback or topic";
-            self.verdicts
-                .refused(&job.intent, Verdict::Unverified(reason.to_owned()));
-        }
-        Ok(kept.is_some())
+    /// Whether nothing comes of a request any longer, whatever its callback says: it is gone, or there is no subscription that it could
+    /// renew. Who waits for the verdict is told.
+    async fn is_over(&self, job: &Verify) -> Result<bool, StoreError> {
+        let (intent, id) = (&job.intent, JobId::Verify(job.intent.id));
+        let is_kept = self.store.job(id).await?.is_some();
+        let held = self.store.subscription(intent.target()).await?;
+        let reason = match (is_kept, held) {
+            (true, None) if intent.refresh => {
+                self.store.commit(vec![Change::Finish(id)]).await?;
+                "the subscription has ended meanwhile"
+            }
+            (true, _) => return Ok(false),
+            // It was written, and the store could not say so: only the sync had failed.
+            (false, held) if is_done(intent, held.as_ref()) => {
+                self.verdicts.confirmed(intent);
+                return Ok(true);
+            }
+            (false, _) => {
+                "the hub no longer has this request: its operator has erased it, or it was decided while the store failed; \
+                 make it again if it is still wanted"
+            }
+        };
+        self.verdicts
+            .refused(intent, Verdict::Dropped(reason.to_owned()));
+        Ok(true)
     }
 
     async fn ask_later(&self, mut job: Verify) -> Result<Vec<Job>, StoreError> {
@@ -261,6 +277,14 @@ impl Hub {
     }
 }
 
+/// Whether a subscription is as the intent wants it, or its end.
+fn is_done(intent: &Intent, held: Option<&Subscription>) -> bool {
+    match intent.mode {
+        Mode::Subscribe => held.is_some_and(|held| held.verified_at >= intent.requested_at),
+        Mode::Unsubscribe => held.is_none(),
+    }
+}
+
 /// Whether what goes to a callback passes through networks of others in plain text (HUB-04): not if it is this machine, or
 /// an address that is reached only because the operator allows it.
 fn is_overheard(callback: &CallbackUrl) -> bool {
@@ -278,7 +302,44 @@ pub(super) const FIRST_ASK_AFTER: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{hub_in_memory, subscriber};
     use super::*;
+
+    #[tokio::test]
+    async fn who_waits_hears_what_is_so_when_the_request_is_gone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (hub, _store) = hub_in_memory(&folder);
+        let held = subscriber(&hub, "http://reader.example/").subscription;
+        let earlier = held.verified_at.minus(Duration::from_secs(1));
+        let later = held.verified_at.plus(Duration::from_secs(1));
+        let activate = Change::Activate(held.clone());
+        let end = Change::End {
+            target: held.id(),
+            verified_at: None,
+        };
+        for (before, mode, requested_at, is_done) in [
+            (&activate, Mode::Subscribe, earlier, true),
+            (&activate, Mode::Subscribe, later, false),
+            (&activate, Mode::Unsubscribe, earlier, false),
+            (&end, Mode::Unsubscribe, earlier, true),
+            (&end, Mode::Subscribe, earlier, false),
+        ] {
+            let before = vec![before.clone()];
+            hub.store.commit(before).await.expect("a commit");
+            let Job::Verify(mut job) = hub.question(held.clone()) else {
+                panic!("a question is a request");
+            };
+            (job.intent.mode, job.intent.requested_at) = (mode, requested_at);
+            let verdict = hub.verdicts.expect(&job.intent);
+            let left = hub.run_verify(job).await.expect("the store works");
+            assert_eq!(left, []);
+            match verdict.await.expect("a verdict") {
+                Verdict::Confirmed => assert!(is_done, "{mode:?} {requested_at:?}"),
+                Verdict::Dropped(reason) => assert!(!is_done, "{reason}"),
+                verdict => panic!("{verdict:?}"),
+            }
+        }
+    }
 
     #[test]
     fn a_secret_is_overheard_only_on_the_way_through_networks_of_others() {

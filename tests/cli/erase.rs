@@ -6,7 +6,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::own_hub::{Hub, TOKEN};
-use crate::support::{Done, Request, Server, eventually, fanfare_with, send};
+use crate::support::{Done, PATIENCE, Request, Server, eventually, fanfare_with, send};
 
 fn at(hub: &Hub, args: &[&str]) -> Done {
     let env = [("FANFARE_URL", hub.url.as_str()), ("FANFARE_TOKEN", TOKEN)];
@@ -182,7 +182,9 @@ fn a_request_that_is_being_verified_is_erased_and_comes_to_nothing() {
         let receiver = Server::start(move |request| {
             let challenge = challenge(request).unwrap_or_default();
             asked.send(()).expect("the test waits");
-            may_answer.recv().expect("the test says when");
+            may_answer
+                .recv_timeout(PATIENCE)
+                .expect("the test says when");
             format!("200 OK\n\n{challenge}")
         });
         let callback = receiver.at("reader");
@@ -191,7 +193,9 @@ fn a_request_that_is_being_verified_is_erased_and_comes_to_nothing() {
             let args = ["subscribe", &topic, &of, "--hub", &hub_url, "--sync"];
             fanfare_with(&args, &[], b"")
         });
-        is_asked.recv().expect("the callback is asked");
+        is_asked
+            .recv_timeout(PATIENCE)
+            .expect("the callback is asked");
         let erased = json(&hub, &["erase", what, name.unwrap_or(&callback), "--yes"]);
         assert_eq!(
             (&erased["requests"], &erased["subscriptions"]),

@@ -1,7 +1,9 @@
 //! What an administrator does with a subscription: deny it, with a reason or without, or delete it; and what is told of it.
 
+use tokio::sync::watch;
+
 use crate::support::client::bearer;
-use crate::support::{ADMIN, Scene, TOPIC, eventually};
+use crate::support::{ADMIN, Reply, Scene, TOPIC, eventually};
 
 #[tokio::test]
 async fn an_administrator_deletes_a_subscription_without_a_word_to_the_callback() {
@@ -104,5 +106,37 @@ async fn what_the_administrator_ends_is_logged() {
         }
         assert_eq!(told.contains("too slow"), verb == "/deny", "{told}");
         assert!(!told.contains("hushhush"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_while_its_callback_is_asked_again_does_not_come_back() {
+    let scene = Scene::start().await;
+    let admin = [("Authorization", &*bearer(ADMIN))];
+    for (path, method, verb, denials) in [("/a", "POST", "/deny", 1), ("/b", "DELETE", "", 0)] {
+        let callback = scene.subscriber.callback(path);
+        let request = scene.hub.subscribe(TOPIC, callback.url());
+        let subscription = request.active().await;
+        let id = subscription["id"].as_str().expect("an id");
+        let (agree, agrees) = watch::channel(false);
+        callback.confirm_with(move |challenge| Reply::ok(challenge).once(agrees.clone()));
+        let verify = format!("/api/v1/subscriptions/{id}/verify");
+        let ending = async {
+            callback.verification(2).await;
+            let end = format!("/api/v1/subscriptions/{id}{verb}");
+            let ended = scene.hub.request(method, &end, &admin, b"").await;
+            assert!((200..300).contains(&ended.status), "{}", ended.text());
+            agree.send(true).expect("the callback waits");
+        };
+        let asking = scene.hub.request("POST", &verify, &admin, b"");
+        let (asked, ()) = tokio::join!(asking, ending);
+        let said = asked.expect(409).json()["error"].to_string();
+        assert!(
+            said.contains("the subscription has ended meanwhile"),
+            "{said}"
+        );
+        assert_eq!(request.known().await, None);
+        scene.retries_are_over(&format!("/later{path}")).await;
+        assert_eq!(callback.denials().len(), denials, "it is told once");
     }
 }

@@ -75,7 +75,10 @@ impl Reply {
     }
 
     /// Not before this is so.
-    #[allow(dead_code, reason = "only the tests of the hooks wait for something")]
+    #[allow(
+        dead_code,
+        reason = "only the tests of the hub and the hooks wait for something"
+    )]
     pub fn once(mut self, is_so: watch::Receiver<bool>) -> Self {
         if let Self::Answer { once, .. } = &mut self {
             *once = Some(is_so);
