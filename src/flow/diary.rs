@@ -187,12 +187,12 @@ impl Hub {
             if self.is_hopeless(&standing.health, delivery.attempt.at) {
                 failing.push(hook);
             }
+            standing.since_counted += 1;
             // The others of this hook, behind it, are as many as are kept.
             if let Some(beyond) = surplus.get_mut(&hook).filter(|beyond| **beyond > 0) {
                 *beyond -= 1;
                 continue;
             }
-            standing.since_counted += 1;
             if standing.since_counted >= COUNT_EVERY {
                 standing.since_counted = 0;
                 crowded.push(hook);

@@ -32,6 +32,8 @@ export function usePlace() {
   useEffect(() => {
     const changed = () => set(parse(location.hash));
     addEventListener("hashchange", changed);
+    // Somebody may have gone on between the first look and this.
+    changed();
     return () => removeEventListener("hashchange", changed);
   }, []);
   return place;

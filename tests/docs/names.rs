@@ -114,7 +114,7 @@ impl Helps {
     fn check(&mut self, words: &[String]) -> Result<(), String> {
         let mut verb = vec![words[0].clone()];
         let mut help = self.of(&verb)?;
-        if help.contains("<COMMAND>")
+        if help.contains("<VERB>")
             && let Some(second) = words.get(1).filter(|word| is_verb(word))
         {
             verb.push(second.clone());

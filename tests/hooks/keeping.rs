@@ -88,11 +88,11 @@ async fn of_many_deliveries_of_a_hook_the_newest_are_kept() {
     let log = eventually("a log that was cut", async || {
         let log = hub.logged(busy, KEPT).await;
         let newest = &log[0]["publication"];
-        let is_cut = log.len() < KEPT + SLACK;
+        let is_cut = log.len() < KEPT + SLACK && log.iter().all(|item| item["id"] != first);
         (is_cut && last.location().ends_with(newest.as_str()?)).then_some(log)
     })
     .await;
-    assert!(log.iter().all(|item| item["id"] != first));
+    assert!(log.len() >= KEPT);
     let path = format!("/api/v1/hooks/{busy}/deliveries/{first}");
     hub.admin_get(&path).await.expect(404);
     let others = hub.logged(calm, KEPT).await;

@@ -10,18 +10,17 @@ const DIALECTS = ["websub", "mastodon", "pleroma", "muut", "socialgateway"];
 const SIGNINGS = [["dialect", "as its dialect does"], ["both", "also as Standard Webhooks do"], ["standard", "only as Standard Webhooks do"]];
 
 export function NewHook({ query }) {
-  const [source, setSource] = useState(query.source || "");
+  const [picked, pick] = useState(query.source || "");
   const sources = useAnswer("sources", { limit: 1000 }, { every: 60 });
   const names = sources.answer?.items.map((it) => it.name) || [];
-  useEffect(() => {
-    if (!source && names.length > 0) setSource(names[0]);
-  }, [names.length]);
+  // Not set once the list is there: somebody may have picked one by then.
+  const source = picked || names[0];
   const chosen = sources.answer?.items.find((it) => it.name === source);
   return html`
     <${Heading} title="New webhook" back=${{ href: "#/webhooks", text: "Webhooks" }} />
     ${sources.error && html`<${Notice} kind="bad">${sentence(sources.error.message)}<//>`}
     ${sources.answer && names.length === 0 && html`<${Notice}>There is no source that it could be told of. <a href="#/sources">Declare one first</a>.<//>`}
-    ${names.length > 0 && html`<${Panel}><${Field} label="Source" kind="select" value=${source} options=${names} onInput=${setSource} hint="Whose events it is told of; this stays so." /><//>`}
+    ${names.length > 0 && html`<${Panel}><${Field} label="Source" kind="select" value=${source} options=${names} onInput=${pick} hint="Whose events it is told of; this stays so." /><//>`}
     ${chosen && html`<${Form} key=${chosen.name} source=${chosen} hook=${null} onKept=${(hook) => go(`/webhooks/${hook.id}`)} />`}`;
 }
 
