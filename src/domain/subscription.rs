@@ -124,20 +124,25 @@ impl Intent {
         self.callback.with_query(&parameters)
     }
 
-    /// The subscription that follows when the callback has confirmed a request made to it at `asked_at`.
+    /// The subscription that follows when the callback has confirmed a request made to it at `asked_at`. One that the hub has asked by
+    /// itself renews the subscription as it is, whatever it was when it was asked.
     pub fn confirmed(&self, asked_at: Timestamp, previous: Option<&Subscription>) -> Subscription {
         let active_since = previous
             .filter(|old| old.is_live(asked_at))
             .map_or(asked_at, |old| old.active_since);
+        let (secret, method, from) = match previous {
+            Some(old) if self.refresh => (&old.secret, old.method, &old.from),
+            _ => (&self.secret, self.method, &self.from),
+        };
         Subscription {
             topic: self.topic.clone(),
             callback: self.callback.clone(),
-            secret: self.secret.clone(),
-            method: self.method,
+            secret: secret.clone(),
+            method,
             active_since,
             verified_at: asked_at,
             expires_at: asked_at.plus(Duration::from_secs(self.lease_seconds)),
-            from: self.from.clone(),
+            from: from.clone(),
         }
     }
 }
@@ -245,6 +250,30 @@ mod tests {
                 .confirmed(Timestamp(61_000), Some(&first))
                 .active_since,
             Timestamp(61_000)
+        );
+    }
+
+    #[test]
+    fn what_the_hub_renews_by_itself_keeps_what_the_subscriber_has_said_since() {
+        let said = |secret: &str| Intent {
+            secret: Some(Secret::parse(secret).expect("a secret")),
+            from: Some(secret.to_owned()),
+            ..intent(Mode::Subscribe)
+        };
+        let asked = Intent {
+            refresh: true,
+            ..said("old")
+        };
+        let changed = said("new").confirmed(Timestamp(1_000), None);
+        let renewed = asked.confirmed(Timestamp(2_000), Some(&changed));
+        assert_eq!(renewed.secret, changed.secret);
+        assert_eq!(renewed.from, changed.from);
+        assert_eq!(renewed.expires_at, Timestamp(62_000));
+        let own = said("old").confirmed(Timestamp(2_000), Some(&changed));
+        assert_eq!(
+            own.from,
+            Some("old".to_owned()),
+            "a subscriber's own word counts"
         );
     }
 
