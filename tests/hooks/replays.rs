@@ -146,6 +146,18 @@ async fn a_new_hook_gets_what_was_raised_before_it_was_there() {
     let sinces = list["items"].as_array().expect("a list");
     assert_eq!(sinces.len(), 2);
     assert_eq!(list["items"][0]["id"], done["id"], "the newest first");
+    let page = |after: &str| format!("/api/v1/hooks/{hook}/replays?limit=1{after}");
+    let first = scene.at(&page("")).await;
+    assert_eq!(
+        (&first["items"][0], first["items"].as_array().map(Vec::len)),
+        (&list["items"][0], Some(1))
+    );
+    let next = first["next"].as_str().expect("there is another page");
+    let second = scene.at(&page(&format!("&after={next}"))).await;
+    assert_eq!(
+        (&second["items"][0], &second["next"]),
+        (&list["items"][1], &Value::Null)
+    );
 }
 
 #[tokio::test]

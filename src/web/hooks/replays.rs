@@ -16,7 +16,7 @@ use crate::web::call::Call;
 use crate::web::may::may;
 use crate::web::object::Object;
 use crate::web::problem::{Problem, json_answer, shown};
-use crate::web::query::Page;
+use crate::web::query::{Page, Query};
 use crate::web::{Answer, Site};
 
 /// A replay as the API shows it.
@@ -58,8 +58,16 @@ pub async fn begin(site: &Site, mut call: Call, id: &str) -> Result<Answer, Prob
 /// `GET /api/v1/hooks/<id>/replays`: those of a hook, the newest first.
 pub async fn list(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
     let hook = find(site, call, id, Role::Manager).await?;
-    let items = site.hub.replays_to(hook.id).await?;
-    let page = Page { items, next: None };
+    let query = Query::read(call.query.as_deref(), &["after", "limit"]).await?;
+    let number = |text: &str| Uuid::parse_str(text).ok();
+    let after = query.parsed("after", number, "the next of a page")?;
+    let limit = query.limit()?;
+    let replays = site.hub.replays_to(hook.id).await?.into_iter();
+    // Their ids tell when they were begun.
+    let older = replays.filter(|replay| after.is_none_or(|after| replay.id < after));
+    let page = Page::of(older.take(limit + 1).collect(), limit, |replay| {
+        replay.id.to_string()
+    });
     Ok(json_answer(StatusCode::OK, &page.map(view)))
 }
 

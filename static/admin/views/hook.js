@@ -105,7 +105,8 @@ function Deliveries({ hook, path }) {
 }
 
 function Replays({ hook, path }) {
-  const { answer, again } = useAnswer(`${path}/replays`, {}, { every: 2 });
+  const pages = usePages(`${path}/replays`, {}, { every: 2 });
+  const { again } = pages;
   const begin = async () => {
     const given = await ask({
       title: "Replay events?",
@@ -124,7 +125,7 @@ function Replays({ hook, path }) {
     if (given && (await attempt(() => del(`replays/${replay.id}`), "Stopped."))) again();
   };
   return html`<${Panel} title="Replays" actions=${html`<button type="button" onClick=${begin} disabled=${!hook.active}>Replay since…</button>`}>
-    <${Table} caption="Replays" id=${(it) => it.id} rows=${answer?.items || []} empty="None yet." columns=${[
+    <${Pages} pages=${pages} caption="Replays" id=${(it) => it.id} empty="None yet." columns=${[
       { head: "Begun", cell: (it) => html`<${Time} at=${it.begun_at} />` },
       { head: "State", cell: (it) => html`<${Badge} kind=${{ running: "busy", finished: "good" }[it.state] || "warn"}>${it.state}<//> ${it.reason || ""}` },
       { head: "Since", cell: (it) => html`<${Time} at=${it.since} />${it.only === "failed" ? ", what had failed" : ""}` },
