@@ -13,6 +13,26 @@ const REPOSITORY: &str = "/repos/octocat/hello/hooks/2";
 const CALLBACK: &str = "https://bot.example/push";
 
 #[tokio::test]
+async fn a_stranger_is_not_told_which_sources_there_are() {
+    let hub = hub_with(&[("social", Dialect::Pleroma)]).await;
+    let wrong = bearer("this-is-no-token-of-this-hub");
+    let wrong = [("Authorization", wrong.as_str())];
+    for (headers, status) in [(&wrong[..], 403), (&[], 401)] {
+        for path in ["/api/v1/hooks", "/api/v1/hooks/preview"] {
+            let told = async |source: &str| {
+                let wish = json!({ "source": source, "url": CALLBACK, "events": ["*"] });
+                let wish = wish.to_string();
+                let told = hub.request("POST", path, headers, wish.as_bytes()).await;
+                (told.status, told.text())
+            };
+            let known = told("social").await;
+            assert_eq!(known.0, status, "{path}: {}", known.1);
+            assert_eq!(told("nowhere").await, known, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn who_may_keep_hooks_for_some_events_touches_no_other_hook() {
     let sources = [
         ("social", Dialect::Pleroma),

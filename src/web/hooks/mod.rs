@@ -118,6 +118,8 @@ async fn list(site: &Site, call: &Call) -> Result<Answer, Problem> {
 }
 
 async fn create(site: &Site, mut call: Call) -> Result<Answer, Problem> {
+    // Strangers are not told which sources there are.
+    site.tokens.holder(&call.headers)?;
     let body = call.read_body(BODY_MAX_BYTES, &site.limits).await?;
     let object = Object::parse(&body)?.only(&draft::FIELDS)?;
     let source = source_of(site, &object).await?;
@@ -190,6 +192,7 @@ async fn ping(site: &Site, call: &Call, id: &str) -> Result<Answer, Problem> {
 
 /// What a new hook would be sent, or one that there is if it were edited.
 async fn preview(site: &Site, mut call: Call, id: Option<&str>) -> Result<Answer, Problem> {
+    site.tokens.holder(&call.headers)?;
     let own = match id {
         Some(id) => Some(find(site, &call, id, Role::Manager).await?),
         None => None,
