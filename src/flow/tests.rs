@@ -192,6 +192,19 @@ pub(super) async fn hook_on(hub: &Hub, url: &str) -> Hook {
     hook
 }
 
+/// A hub that has one request at a time under way to an origin, and a hook that bears one in a second.
+pub(super) async fn paced_in_one_slot(folder: &TempDir) -> (Arc<Hub>, Hook) {
+    let mut settings = Settings::default();
+    settings.delivery.per_origin = 1;
+    let hub = hub_with(folder, settings);
+    let hook = Hook {
+        rate: Some(1),
+        ..hook_on(&hub, "http://127.0.0.1:9/").await
+    };
+    keep(&hub, &hook).await;
+    (hub, hook)
+}
+
 /// A hook is like this from now on.
 pub(super) async fn keep(hub: &Hub, hook: &Hook) {
     let put = HookChange::PutHook {

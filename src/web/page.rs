@@ -45,13 +45,18 @@ pub fn show(site: &Site, call: &Call) -> Result<Answer, Problem> {
         hub: &site.hub.url,
         style: STYLE,
     };
+    written(&page, &POLICY)
+}
+
+/// A page as it is answered, under a policy.
+pub fn written(page: &impl Template, policy: &str) -> Result<Answer, Problem> {
     let html = page.render().map_err(|error| {
-        tracing::error!(%error, "the page could not be written");
+        tracing::error!(%error, "a page could not be written");
         Problem::Crashed
     })?;
     let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", html);
     let headers = answer.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&POLICY) {
+    if let Ok(policy) = HeaderValue::from_str(policy) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
     headers.insert(

@@ -10,7 +10,7 @@ use super::super::Settings;
 use super::super::dispatch::Places;
 use super::super::round::{wait, waiting};
 use super::super::tests::{
-    Station, event, fanout, hook_on, hub_with, keep, publication, subscriber,
+    Station, event, fanout, hook_on, hub_with, keep, paced_in_one_slot, publication, subscriber,
 };
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
@@ -281,14 +281,7 @@ async fn an_edit_frees_what_was_rejected_also_with_a_clock_that_was_set_back() {
 #[tokio::test(start_paused = true)]
 async fn who_finds_no_slot_takes_no_place_of_its_rate() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut settings = Settings::default();
-    settings.delivery.per_origin = 1;
-    let hub = hub_with(&folder, settings);
-    let hook = Hook {
-        rate: Some(1),
-        ..hook_on(&hub, "http://127.0.0.1:9/").await
-    };
-    keep(&hub, &hook).await;
+    let (hub, hook) = paced_in_one_slot(&folder).await;
     events_wait(&hub, &hook, &[None]).await;
     let taken = hub.gates.of(hook.endpoint.origin()).try_pass();
     let job = wake_up(hook.id.target(), hub.clock.now());

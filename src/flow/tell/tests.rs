@@ -7,7 +7,9 @@ use bytes::Bytes;
 use futures_util::poll;
 
 use super::super::Settings;
-use super::super::tests::{Station, event, fanout, hook_on, hub, hub_with, keep};
+use super::super::tests::{
+    Station, event, fanout, hook_on, hub, hub_with, keep, paced_in_one_slot,
+};
 use super::*;
 use crate::domain::attempt::{Failure, Outcome};
 use crate::domain::value::Timestamp;
@@ -104,14 +106,7 @@ async fn an_origin_that_is_spared_is_asked_on_request_and_spared_no_longer_if_it
 #[tokio::test(start_paused = true)]
 async fn those_who_have_waited_long_for_a_slot_go_at_the_rate_of_the_hook() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut settings = Settings::default();
-    settings.delivery.per_origin = 1;
-    let hub = hub_with(&folder, settings);
-    let hook = Hook {
-        rate: Some(1),
-        ..hook_on(&hub, "http://127.0.0.1:9/").await
-    };
-    keep(&hub, &hook).await;
+    let (hub, hook) = paced_in_one_slot(&folder).await;
     let taken = hub.gates.of(hook.endpoint.origin()).try_pass();
     let passes = async || {
         let passage = hub.passage_to(hook.id).await.expect("a read");

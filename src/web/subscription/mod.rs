@@ -17,8 +17,8 @@ use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
 use self::view::View;
 use super::call::Call;
 use super::form::{self, Fields};
-use super::page::{self, STYLE};
-use super::problem::{Problem, json_answer, shown, typed};
+use super::page::{self, STYLE, written};
+use super::problem::{Problem, json_answer, shown};
 use super::request::{read_callback, read_topic};
 use super::{Answer, Site};
 use crate::domain::notation::{nearest, parse_duration};
@@ -281,21 +281,9 @@ fn show(
         notice,
         standing,
     };
-    let html = page.render().map_err(|error| {
-        tracing::error!(%error, "the page of a subscription could not be written");
-        Problem::Crashed
-    })?;
-    let mut answer = typed(StatusCode::OK, "text/html; charset=utf-8", html);
-    let headers = answer.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&POLICY) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    for (name, value) in [
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
-    }
+    let mut answer = written(&page, &POLICY)?;
+    let no_store = HeaderValue::from_static("no-store");
+    answer.headers_mut().insert(header::CACHE_CONTROL, no_store);
     Ok(answer)
 }
 
